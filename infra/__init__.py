@@ -1,0 +1,1 @@
+"""The Pulumi program: everything that a region is made of."""

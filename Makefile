@@ -1,0 +1,73 @@
+# The two commands:  make up   make test.   `make help` lists the rest.
+# Every target is safe to repeat and to interrupt: what is done is kept, what is half done is done again.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.ONESHELL:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+
+STACK ?= local
+FLEET := .venv/bin/fleet
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## the Python environment of the `fleet` command
+	@toolchain/bootstrap.sh runtime
+
+.PHONY: setup-all
+setup-all:
+	@toolchain/bootstrap.sh all
+
+.PHONY: tools
+tools: setup ## what `up` needs beside Python: Debian packages, Pulumi, Kubernetes (built from source where they must be)
+	@$(FLEET) tools ensure
+
+.PHONY: up
+up: tools ## bring up stack STACK (default: local) and get a completion from it
+	@$(FLEET) up $(STACK) --yes
+	@$(FLEET) complete --stack $(STACK) --show-access
+
+.PHONY: down
+down: setup ## take stack STACK down, end its cluster and list what is left (nothing)
+	@$(FLEET) down $(STACK) --yes
+	@$(FLEET) leftovers
+
+.PHONY: test
+test: setup-all ## every test
+	@$(FLEET) tools ensure --for test
+	@.venv/bin/pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: setup-all ## format, lint, types, workflows, no index host in the tree
+	@$(FLEET) tools ensure actionlint
+	@.venv/bin/python -m toolchain.checks
+
+.PHONY: format
+format: setup-all ## rewrite the sources as `check` wants them
+	@.venv/bin/ruff check --fix --quiet .
+	@.venv/bin/ruff format --quiet .
+
+.PHONY: bench
+bench: setup-all ## the benchmark programs; results in benchmarks/results
+	@$(FLEET) tools ensure --for test
+	@.venv/bin/python -m benchmarks
+
+.PHONY: lock
+lock: ## resolve the Python packages anew and pin them in uv.lock (without naming an index)
+	@toolchain/lock.sh
+
+.PHONY: clean
+clean: ## remove what was made in this checkout (tools and state in your home folder stay: see clean-all)
+	@rm -rf .venv .state .pytest_cache .ruff_cache .hypothesis dist
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+.PHONY: clean-all
+clean-all: setup ## the same, and the built tools, images and state of this user
+	@$(FLEET) leftovers --remove
+	$(FLEET) tools prune --all
+	$(MAKE) clean

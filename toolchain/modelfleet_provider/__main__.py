@@ -1,0 +1,7 @@
+"""Run the plugin: the engine starts it and reads its port from the first line on stdout."""
+
+from toolchain.modelfleet_provider.provider import ModelfleetProvider
+from toolchain.provider.server import serve
+
+if __name__ == "__main__":
+    serve(ModelfleetProvider())

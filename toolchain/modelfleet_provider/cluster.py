@@ -1,0 +1,58 @@
+"""`local:Cluster`: an embedded Kubernetes on this machine.
+
+Inputs: clusterName, simulatedGpus. Outputs: clusterId (changes with its data), kubeconfig (secret),
+gatewayAddress (the first address of its load-balancer pool, kept for the gateway).
+"""
+
+import hashlib
+
+import yaml
+
+from toolchain.cluster import ClusterSpec, ClusterState, ClusterStatus, EmbeddedCluster
+from toolchain.cluster.errors import NotRunningError
+from toolchain.modelfleet_provider.resource_type import Inputs, Outputs, Progress, ResourceType
+
+
+class Cluster(ResourceType):
+    """A cluster that runs as long as the resource exists; one that was stopped is started by the next update."""
+
+    token = "local:Cluster"  # noqa: S105 - a type token
+    outputs = ("clusterId", "kubeconfig", "gatewayAddress")
+    secrets = frozenset({"kubeconfig"})
+    replaced_by = frozenset({"clusterName"})
+
+    def stale(self, outputs: Outputs) -> str | None:
+        """Ask to be started again, after a reboot for instance."""
+        state = EmbeddedCluster(outputs["clusterName"]).status().state
+        return f"is {state}" if state in {ClusterState.STOPPED, ClusterState.CRASHED} else None
+
+    def create(self, inputs: Inputs, progress: Progress) -> tuple[str, Outputs]:
+        """Start it."""
+        cluster = EmbeddedCluster(inputs["clusterName"])
+        status = cluster.start(ClusterSpec(simulated_gpus=inputs["simulatedGpus"]), on_progress=progress)
+        return inputs["clusterName"], _outputs(cluster, status)
+
+    def read(self, resource_id: str, outputs: Outputs) -> Outputs | None:
+        """Look whether its data is still there."""
+        del resource_id
+        cluster = EmbeddedCluster(outputs["clusterName"])
+        return outputs if cluster.kubeconfig.is_file() else None
+
+    def delete(self, resource_id: str, outputs: Outputs) -> None:
+        """End every process of it and remove its data."""
+        del resource_id
+        EmbeddedCluster(outputs["clusterName"]).reset()
+
+
+def _outputs(cluster: EmbeddedCluster, status: ClusterStatus) -> Outputs:
+    if status.load_balancer_pool is None:
+        raise NotRunningError(f"cluster {status.name} has no addresses: start it again")
+    kubeconfig = cluster.kubeconfig.read_text(encoding="utf-8")
+    authority = yaml.safe_load(kubeconfig)["clusters"][0]["cluster"]["certificate-authority-data"]
+    # The authority is made with the cluster's data and lives as long: its hash tells this cluster from the one
+    # that a reset would bring.
+    return {
+        "clusterId": f"{status.name}-{hashlib.sha256(authority.encode()).hexdigest()[:12]}",
+        "kubeconfig": kubeconfig,
+        "gatewayAddress": str(status.load_balancer_pool[0]),
+    }
