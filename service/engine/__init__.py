@@ -1,0 +1,1 @@
+"""Turning prompts into tokens: the `Engine` protocol and what implements it."""

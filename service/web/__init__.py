@@ -1,0 +1,1 @@
+"""What every HTTP service of ours does the same way: settings, logs, errors, limits, request ids, drain."""

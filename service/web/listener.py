@@ -1,0 +1,178 @@
+"""Running uvicorn servers in one process until a signal, with a drain in between.
+
+uvicorn's own handling of SIGTERM closes the listening socket first. Behind a load balancer that loses
+requests: connections still arrive until every balancer has seen the readiness change. Here the port stays
+open while the process drains, and only then closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from service.web.settings import PREFIX, ConfigurationError
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable, Generator, Sequence
+
+    from starlette.types import ASGIApp
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# After the drain nothing is left to wait for but connections that are being closed.
+_CLOSE_S = 2
+_BACKLOG = 1024
+
+
+class GuardedH11Protocol(H11Protocol):
+    """HTTP/1.1 that closes a connection whose request head doesn't arrive in time (slowloris).
+
+    uvicorn bounds the idle time between two requests but not the time that the head of one may take. h11, unlike
+    httptools, also bounds the head's size (64 KiB).
+    """
+
+    header_timeout_s = 10.0
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Starts the clock for the first request's head."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Starts the clock for a further request's head, and stops it when a head is whole."""
+        before = self.cycle
+        if self._head_timer is None and (before is None or before.response_complete):
+            self._await_head()
+        super().data_received(data)
+        if self.cycle is not before:
+            self._head_arrived()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops the clock."""
+        self._head_arrived()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(self.header_timeout_s, self._head_is_late)
+
+    def _head_arrived(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        self.transport.abort()
+
+
+class Listener(uvicorn.Server):
+    """One port. Signals are the business of `run`, which may have several of these."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        host: str,
+        port: int,
+        header_timeout_s: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        protocol = type("ConfiguredH11Protocol", (GuardedH11Protocol,), {"header_timeout_s": header_timeout_s})
+        config = uvicorn.Config(
+            app,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            timeout_graceful_shutdown=_CLOSE_S,
+            ssl_context_factory=None if tls is None else lambda *_: tls,
+        )
+        super().__init__(config)
+        self.socket = bind(host, port)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leaves signals to `run`."""
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        ConfigurationError: the address can't be had; says which and why.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigurationError(
+            f"can't listen on {host} port {port}: {error.strerror}; free the port or choose another with {PREFIX}PORT"
+        ) from None
+    listening.setblocking(False)
+    return listening
+
+
+async def run(
+    listeners: Sequence[Listener],
+    *,
+    drain: Callable[[], Awaitable[Any]],
+    failed: Awaitable[Any] | None = None,
+) -> None:
+    """Serves until SIGTERM or SIGINT, then drains, then closes. A second signal ends at once.
+
+    Args:
+        listeners: the ports to serve.
+        drain: told to start when the first signal comes; the ports close when it returns.
+        failed: ends the service when it raises (a start-up that runs beside the ports, say).
+
+    Raises:
+        Exception: what ``failed`` raised.
+    """
+    loop = asyncio.get_running_loop()
+    signalled, insisted = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        (insisted if signalled.is_set() else signalled).set()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, on_signal)
+    serving = [asyncio.ensure_future(listener.serve(sockets=[listener.socket])) for listener in listeners]
+    failure = asyncio.ensure_future(_failure_of(failed))
+    stop = asyncio.ensure_future(signalled.wait())
+    force = asyncio.ensure_future(insisted.wait())
+    try:
+        await asyncio.wait({stop, failure, *serving}, return_when=asyncio.FIRST_COMPLETED)
+        if stop.done():
+            draining = asyncio.ensure_future(drain())
+            await asyncio.wait({draining, force}, return_when=asyncio.FIRST_COMPLETED)
+            draining.cancel()
+    finally:
+        for listener in listeners:
+            listener.should_exit = True
+            listener.force_exit = insisted.is_set()
+        await asyncio.gather(*serving, return_exceptions=True)
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+        for waiting in (stop, force, failure):
+            waiting.cancel()
+        (outcome,) = await asyncio.gather(failure, return_exceptions=True)
+    if isinstance(outcome, Exception):
+        raise outcome
+
+
+async def _failure_of(work: Awaitable[Any] | None) -> None:
+    """Returns never; raises what ``work`` raises."""
+    if work is not None:
+        await work
+    await asyncio.Event().wait()
