@@ -42,6 +42,10 @@ test: setup-all ## every test
 	@$(FLEET) tools ensure --for test
 	@.venv/bin/pytest $(PYTEST_ARGS)
 
+.PHONY: test-unit
+test-unit: setup-all ## the tests that need neither root nor a cluster
+	@.venv/bin/pytest -m "not cluster" $(PYTEST_ARGS)
+
 .PHONY: check
 check: setup-all ## format, lint, types, workflows, no index host in the tree
 	@$(FLEET) tools ensure actionlint

@@ -34,7 +34,7 @@ class Isolation(pulumi.ComponentResource):
             ),
             opts=inside,
         )
-        self.namespace = namespace.metadata.name  # ty: ignore[invalid-assignment]
+        self.namespace = namespace.metadata.name
         within = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[namespace]))
         self._limits(within)
         self._network_policies(within)

@@ -39,7 +39,7 @@ class Serving(pulumi.ComponentResource):
         )
         account = k8s.core.v1.ServiceAccount(
             "server-account",
-            metadata=self._metadata(_NAME, annotations=region.identity.server_annotations),
+            metadata=self._metadata(_NAME, annotations=dict(region.identity.server_annotations)),
             automount_service_account_token=False,
             opts=self._inside,
         )

@@ -1,0 +1,39 @@
+"""The command line: groups of commands, and how an error is told."""
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from fleet import console
+from fleet.commands import cluster, config, image, model, stack, tools
+
+app = typer.Typer(
+    name="fleet",
+    help="Bring up, change and take down regions that serve large models.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+stack.register(app)
+tools.register(app)
+app.add_typer(cluster.app, name="cluster")
+app.add_typer(config.app, name="config")
+app.add_typer(image.app, name="image")
+app.add_typer(model.app, name="model")
+
+
+def main() -> NoReturn:
+    """Run the command line; every foreseen error is one message without a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        console.error("interrupted; run the same command again to go on")
+        sys.exit(130)
+    except Exception as error:
+        if not console.is_foreseen(error):
+            raise
+        console.error(str(error))
+        sys.exit(1)
+    sys.exit(0)

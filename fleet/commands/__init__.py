@@ -1,0 +1,1 @@
+"""The commands of `fleet`, one group a file. They parse, call and print; the work is done elsewhere."""

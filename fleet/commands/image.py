@@ -1,0 +1,52 @@
+"""`fleet image`: container images of this checkout."""
+
+from typing import Annotated
+
+import typer
+
+from fleet import console
+
+app = typer.Typer(help="Container images: build and push.", no_args_is_help=True)
+
+Names = Annotated[list[str] | None, typer.Argument(help="Images (folders under images/); all by default")]
+
+
+@app.command()
+def build(
+    names: Names = None,
+    base: Annotated[str | None, typer.Option(help="Base image by digest, where a registry is reachable")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
+) -> None:
+    """Build images; what is built already is taken as it is.
+
+    Examples:
+        fleet image build
+
+        fleet image build server --base registry.example/python@sha256:...
+    """
+    from toolchain import images  # noqa: PLC0415 - not needed for --help
+
+    built = [images.build(name, base=base, on_progress=console.note) for name in names or images.names()]
+    rows = [
+        {"image": b.name, "reference": b.reference, "MB": b.size_bytes // 10**6, "archive": str(b.archive)}
+        for b in built
+    ]
+    console.result(rows, ["image", "reference", "MB"], as_json=as_json)
+
+
+@app.command()
+def push(
+    registry: Annotated[str, typer.Argument(help="Registry and optional path, such as registry.example/team")],
+    names: Names = None,
+) -> None:
+    """Build images and push them; prints the references by digest.
+
+    Example:
+        fleet image push localhost:5000
+    """
+    from toolchain import images  # noqa: PLC0415
+
+    for name in names or images.names():
+        console.out.print(
+            images.push(images.build(name, on_progress=console.note), registry), markup=False, soft_wrap=True
+        )

@@ -1,0 +1,149 @@
+"""`fleet up`, `preview`, `refresh`, `down`, `complete`, `output`, `env`: a stack's life."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from fleet import console
+
+StackName = Annotated[str, typer.Argument(help="Stack, as in Pulumi.<stack>.yaml")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask")]
+
+_UP = """Bring a stack to what its file says.
+
+Builds what is missing, repairs what a killed update left, runs the engine, and prints the endpoint.
+
+Examples:
+
+    fleet up                # the local stack
+    fleet up local --yes    # without asking, as `make up` does
+"""
+_PREVIEW = """Show what `fleet up` would change; nothing is touched.
+
+Example:
+
+    fleet preview local
+"""
+_DOWN = """Delete every resource of a stack. The embedded cluster ends with all its data.
+
+Example:
+
+    fleet down local --yes
+"""
+_COMPLETE = """Ask a stack's model to go on with a text, through its load balancer.
+
+Examples:
+
+    fleet complete 'def fibonacci(n):'
+    fleet complete --max-tokens 200 --temperature 0.7 'class Stack:'
+    fleet complete --show-access      # and how to do it with curl and the openai SDK
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the top level."""
+    app.command(help=_UP)(up)
+    app.command(help=_PREVIEW)(preview)
+    app.command(help="Bring the state up to what is really there.")(refresh)
+    app.command(help=_DOWN)(down)
+    app.command(help=_COMPLETE)(complete)
+    app.command(help="Print a stack's outputs; secrets only with --show-secrets.")(output)
+    app.command(help='Print the environment of the plain Pulumi CLI: eval "$(fleet env)".')(env)
+
+
+def up(stack: StackName = "local", yes: Yes = False, as_json: AsJson = False) -> None:
+    """Bring a stack up."""
+    from fleet.stacks import Stack  # noqa: PLC0415 - the engine's part of the program, not needed for --help
+
+    if not yes:
+        typer.confirm(f"Bring stack {stack} to what Pulumi.{stack}.yaml says?", abort=True, default=True)
+    start = time.monotonic()
+    console.step(f"stack {stack}")
+    summary = Stack.open(stack, create=True).up()
+    console.step(f"stack {stack} is up: {summary}, {time.monotonic() - start:.0f} s in all")
+    if as_json:
+        console.json_result({"stack": stack, "changes": summary.changes, "duration_s": summary.duration_s})
+
+
+def preview(stack: StackName = "local", as_json: AsJson = False) -> None:
+    """Preview a stack."""
+    from fleet.stacks import Stack  # noqa: PLC0415
+
+    summary = Stack.open(stack, create=True).preview()
+    console.step(f"{summary.changed} changes" if summary.changed else "no changes")
+    if as_json:
+        console.json_result({"stack": stack, "changes": summary.changes})
+
+
+def refresh(stack: StackName = "local") -> None:
+    """Refresh a stack."""
+    from fleet.stacks import Stack  # noqa: PLC0415
+
+    console.step(f"stack {stack} is refreshed: {Stack.open(stack, create=False).refresh()}")
+
+
+def down(stack: StackName = "local", yes: Yes = False) -> None:
+    """Take a stack down."""
+    from fleet.stacks import Stack, StackUnknownError  # noqa: PLC0415
+
+    if not yes:
+        typer.confirm(f"Delete every resource of stack {stack}?", abort=True)
+    try:
+        opened = Stack.open(stack, create=False)
+    except StackUnknownError as error:
+        console.note(f"nothing to do: {error}")
+        return
+    console.step(f"stack {stack} is down: {opened.down()}")
+
+
+def complete(
+    prompt: Annotated[str, typer.Argument(help="Text to go on with")] = "def fibonacci(n):",
+    stack: Annotated[str, typer.Option(help="Stack to ask")] = "local",
+    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens at most")] = 64,
+    temperature: Annotated[float, typer.Option(min=0, max=2, help="0 always takes the likeliest token")] = 0.0,
+    show_access: Annotated[bool, typer.Option(help="Also print the endpoint, a key and a curl line")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Complete a text."""
+    from fleet.access import Access, timed  # noqa: PLC0415
+    from fleet.stacks import Stack  # noqa: PLC0415
+
+    opened = Stack.open(stack, create=False)
+    access = Access.of(stack, opened.engine.outputs(stack))
+    pieces = list(timed(access.complete(prompt, max_tokens=max_tokens, temperature=temperature)))
+    text = "".join(piece for _, piece in pieces)
+    first_s = pieces[0][0] if pieces else None
+    if as_json:
+        console.json_result({"prompt": prompt, "text": text, "time_to_first_piece_s": first_s})
+        return
+    if show_access:
+        console.out.print(f"[bold]endpoint[/]  {access.endpoint}/v1", soft_wrap=True)
+        console.out.print(f"[bold]key[/]       {access.key}", soft_wrap=True)
+        console.out.print(f"[bold]trust[/]     {access.ca_file or 'public authorities'}", soft_wrap=True)
+        console.out.print(f"[bold]try[/]       {access.curl(prompt, max_tokens)}", soft_wrap=True, markup=False)
+        console.out.print()
+    console.out.print(prompt + text, markup=False, soft_wrap=True)
+
+
+def output(
+    stack: StackName = "local",
+    show_secrets: Annotated[bool, typer.Option(help="Print keys and the kubeconfig in plain text")] = False,
+) -> None:
+    """Print outputs as JSON."""
+    from fleet.stacks import Stack  # noqa: PLC0415
+
+    opened = Stack.open(stack, create=False)
+    secret = {"apiKeys", "kubeconfig"}
+    values = opened.engine.outputs(stack)
+    console.json_result(
+        {key: value if show_secrets or key not in secret else "[secret]" for key, value in values.items()}
+    )
+
+
+def env() -> None:
+    """Print shell exports."""
+    from toolchain.pulumi_home import choose_flavour, shell_exports  # noqa: PLC0415
+
+    print(shell_exports(choose_flavour()))  # noqa: T201 - read by a shell

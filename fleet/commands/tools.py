@@ -1,0 +1,100 @@
+"""`fleet tools`: Pulumi, Kubernetes and the Debian packages beside them; `fleet leftovers`: what runs on here."""
+
+from typing import Annotated
+
+import typer
+
+from fleet import console
+
+app = typer.Typer(help="Programs that modelfleet needs and builds where they can't be had.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program")]
+
+_FOR = {
+    "up": ("pulumi", "kubernetes", "etcd", "coredns"),
+    "test": ("pulumi", "kubernetes", "etcd", "coredns"),
+}
+"""Tools by what they are needed for; the rest is built on first use."""
+
+
+def register(top: typer.Typer) -> None:
+    """Add the group, and `leftovers`, to the top level."""
+    top.add_typer(app, name="tools")
+    top.command(help="List what modelfleet has running or mounted on this machine; --remove ends it.")(leftovers)
+
+
+@app.command()
+def ensure(
+    names: Annotated[list[str] | None, typer.Argument(help="Tools; by default all that --for needs")] = None,
+    purpose: Annotated[str, typer.Option("--for", help=f"One of: {', '.join(_FOR)}")] = "up",
+) -> None:
+    """Make tools and Debian packages be there; what is there already costs nothing.
+
+    Examples:
+        fleet tools ensure              # what `fleet up` needs
+
+        fleet tools ensure actionlint   # one tool
+    """
+    from toolchain import builder, packages  # noqa: PLC0415 - not needed for --help
+    from toolchain.pulumi_home import choose_flavour  # noqa: PLC0415
+
+    if purpose not in _FOR:
+        raise console.FleetError(f"--for {purpose}: use one of {', '.join(_FOR)}")
+    if names:
+        builder.ensure_all(names)
+        return
+    packages.ensure(packages.CLUSTER | packages.IMAGES)
+    tools = list(_FOR[purpose])
+    if purpose == "up" and choose_flavour().is_official:
+        tools.remove("pulumi")
+    builder.ensure_all(tools)
+
+
+@app.command(name="list")
+def list_tools(as_json: AsJson = False) -> None:
+    """List the tools, their versions and where they are."""
+    from toolchain import builder  # noqa: PLC0415
+
+    rows = [
+        {
+            "tool": row.name,
+            "version": row.version,
+            "state": str(row.state),
+            "MB": row.size_bytes // 10**6,
+            "for": row.purpose,
+        }
+        for row in builder.statuses()
+    ]
+    console.result(rows, ["tool", "version", "state", "MB", "for"], as_json=as_json)
+
+
+@app.command()
+def prune(
+    everything: Annotated[bool, typer.Option("--all", help="Also the current builds and Go's caches")] = False,
+) -> None:
+    """Remove builds of superseded versions."""
+    from toolchain import builder  # noqa: PLC0415
+
+    for folder in builder.prune(compiler_caches=everything):
+        console.note(f"removed {folder}")
+
+
+def leftovers(
+    remove: Annotated[bool, typer.Option(help="Stop every cluster and remove its data")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List processes, mounts, namespaces, links, rules and cgroups of ours."""
+    from toolchain.cluster import EmbeddedCluster, leftovers, list_clusters  # noqa: PLC0415
+
+    if remove:
+        for cluster in list_clusters():
+            EmbeddedCluster(cluster.name).reset()
+    found = leftovers()
+    if as_json:
+        console.json_result(found)
+    elif found:
+        console.out.print("\n".join(found), markup=False)
+    else:
+        console.note("nothing of modelfleet is left: no process, mount, namespace, link, rule or cgroup")
+    if found and not list_clusters():
+        raise typer.Exit(1)

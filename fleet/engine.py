@@ -1,0 +1,178 @@
+"""Runs the Pulumi engine: one operation on one stack, its events shown as they come.
+
+The engine is a program of its own (official or built), so this is the command line that a person would use,
+with the event log that `--event-log` writes read alongside.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fleet.console import FleetError
+from fleet.update_view import UpdateView
+from toolchain.locations import clone_dir
+
+
+class UpdateFailedError(FleetError):
+    """The engine said no; what it said is part of the message."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an operation did.
+
+    Attributes:
+        changes: Number of resources by what was done to them (create, update, delete, replace, same).
+        duration_s: Seconds, as the engine counts them.
+    """
+
+    changes: Mapping[str, int]
+    duration_s: int
+
+    @property
+    def changed(self) -> int:
+        """How many resources were touched."""
+        return sum(number for kind, number in self.changes.items() if kind != "same")
+
+    def __str__(self) -> str:
+        words = [f"{number} {kind}" for kind, number in sorted(self.changes.items()) if number]
+        return f"{', '.join(words) or 'nothing'} in {self.duration_s} s"
+
+
+class Engine:
+    """The Pulumi CLI with the environment of one plugin flavour."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = {**os.environ, **environment, "PULUMI_DEBUG_COMMANDS": "true"}  # for --event-log
+        program = shutil.which("pulumi", path=self._environment["PATH"])
+        if program is None:
+            raise FleetError("no pulumi on PATH: run `fleet tools ensure`")
+        self._program = program
+
+    def select(self, stack: str) -> None:
+        """Make the stack exist.
+
+        Raises:
+            UpdateFailedError: the backend refused.
+        """
+        self._checked("stack", "select", "--create", stack)
+
+    def exists(self, stack: str) -> bool:
+        """Tell whether the backend knows the stack."""
+        return any(
+            known["name"].rsplit("/", 1)[-1] == stack for known in json.loads(self._checked("stack", "ls", "--json"))
+        )
+
+    def outputs(self, stack: str) -> Mapping[str, Any]:
+        """Give the stack's outputs, secrets in plain text."""
+        return json.loads(self._checked("stack", "output", "--json", "--show-secrets", "--stack", stack))
+
+    def export(self, stack: str) -> dict[str, Any]:
+        """Give the stack's checkpoint."""
+        return json.loads(self._checked("stack", "export", "--stack", stack))
+
+    def import_(self, stack: str, checkpoint: Mapping[str, Any]) -> None:
+        """Replace the stack's checkpoint."""
+        self._checked("stack", "import", "--stack", stack, stdin=json.dumps(checkpoint))
+
+    def cancel(self, stack: str) -> None:
+        """Release the lock that an ended update left behind."""
+        self._checked("cancel", "--yes", stack)
+
+    def remove(self, stack: str) -> None:
+        """Forget the stack; its configuration file stays."""
+        self._checked("stack", "rm", "--yes", "--preserve-config", stack)
+
+    def run(self, operation: str, stack: str, view: UpdateView, *arguments: str) -> Summary:
+        """Run `up`, `preview`, `refresh` or `destroy` to its end.
+
+        Ctrl-C reaches the engine too: the first asks it to stop after what is under way, the second ends it.
+
+        Raises:
+            UpdateFailedError: it failed; the diagnostics are in the message.
+        """
+        with tempfile.TemporaryDirectory(prefix="modelfleet-") as folder:
+            log = Path(folder) / "events"
+            log.touch()
+            command = [
+                self._program, operation, "--stack", stack, "--non-interactive", "--event-log", str(log), *arguments,
+            ]  # fmt: skip
+            with subprocess.Popen(
+                command,
+                cwd=clone_dir(),
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            ) as process:
+                done = threading.Event()
+                watcher = threading.Thread(target=_watch, args=(log, done, view), daemon=True)
+                printed: list[str] = []
+                with view:
+                    watcher.start()
+                    _wait(process, printed)
+                    done.set()
+                    watcher.join()
+            if process.returncode != 0:
+                said = view.problems or printed[-20:]
+                raise UpdateFailedError(f"{operation} of {stack} failed:\n" + "\n".join(f"  {line}" for line in said))
+            return Summary(view.changes, view.duration_s)
+
+    def _checked(self, *arguments: str, stdin: str | None = None) -> str:
+        done = subprocess.run(
+            [self._program, *arguments, "--non-interactive"],
+            cwd=clone_dir(),
+            env=self._environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise UpdateFailedError(f"`pulumi {' '.join(arguments)}` failed:\n{(done.stderr or done.stdout).strip()}")
+        return done.stdout
+
+
+def _wait(process: "subprocess.Popen[str]", printed: list[str]) -> None:
+    """Collect what the engine prints until it ends; it got our Ctrl-C as well and ends by itself."""
+    assert process.stdout is not None  # noqa: S101 - asked for above
+    while True:
+        try:
+            printed.extend(line.rstrip() for line in process.stdout)
+            process.wait()
+        except KeyboardInterrupt:
+            continue
+        return
+
+
+def _watch(log: Path, done: threading.Event, view: UpdateView) -> None:
+    for event in _events(log, done):
+        view.show(event)
+
+
+def _events(log: Path, done: threading.Event) -> Iterator[Mapping[str, Any]]:
+    """Follow a growing file of JSON lines until the engine is done and all is read."""
+    rest = ""
+    with log.open(encoding="utf-8") as stream:
+        while True:
+            finished = done.is_set()
+            rest += stream.read()
+            *lines, rest = rest.split("\n")
+            for line in lines:
+                if line:
+                    yield json.loads(line)
+            if finished:
+                return
+            done.wait(0.1)
+
+
+def stack_names(root: Path) -> Sequence[str]:
+    """Name the stacks that have a file here."""
+    return sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in root.glob("Pulumi.*.yaml"))

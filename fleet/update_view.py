@@ -1,0 +1,129 @@
+"""An update as a person watches it: what is under way and why it waits, what is done, what went wrong."""
+
+import re
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+_COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
+_DONE = {
+    "create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "create-replacement": "replaced",
+    "delete-replaced": "deleted the old one", "read": "read", "refresh": "refreshed", "import": "imported",
+}  # fmt: skip
+_DOING = {
+    "create": "creating", "update": "updating", "delete": "deleting", "replace": "replacing",
+    "create-replacement": "making the new one", "delete-replaced": "deleting the old one", "read": "reading",
+    "refresh": "refreshing", "import": "importing",
+}  # fmt: skip
+
+
+class UpdateView:
+    """Live rows on a terminal, plain lines elsewhere. Use as a context manager around the operation.
+
+    Attributes:
+        problems: Error diagnostics, in order.
+        changes: Number of resources by operation, from the engine's own summary.
+        duration_s: Seconds that the operation took.
+    """
+
+    def __init__(self, console: Console, *, preview: bool = False) -> None:
+        self.problems: list[str] = []
+        self.changes: Mapping[str, int] = {}
+        self.duration_s = 0
+        self._console = console
+        self._preview = preview
+        self._running: dict[str, tuple[str, str, float]] = {}  # urn -> (what, status, since)
+        self._live = Live(console=console, transient=True, refresh_per_second=5, get_renderable=self._rows)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def show(self, event: Mapping[str, Any]) -> None:
+        """Take one engine event (apitype.EngineEvent as JSON)."""
+        if step := event.get("resourcePreEvent"):
+            self._begin(step["metadata"])
+        elif step := event.get("resOutputsEvent"):
+            self._end(step["metadata"], failed=False)
+        elif step := event.get("resOpFailedEvent"):
+            self._end(step["metadata"], failed=True)
+        elif diagnostic := event.get("diagnosticEvent"):
+            self._diagnose(diagnostic)
+        elif summary := event.get("summaryEvent"):
+            self.changes = {kind: number for kind, number in summary["resourceChanges"].items() if number}
+            self.duration_s = summary["durationSeconds"]
+
+    def _begin(self, step: Mapping[str, Any]) -> None:
+        if step["op"] == "same":
+            return
+        what = f"{_DOING.get(step['op'], step['op'])} {_name(step['urn'])}"
+        if self._preview:
+            detail = ", ".join(sorted(step.get("detailedDiff") or step.get("diffs") or ()))
+            self._console.print(Text(f"  would be {_DONE.get(step['op'], step['op'])}: {_name(step['urn'])}"
+                                     + (f" ({detail})" if detail else "")))  # fmt: skip
+        self._running[step["urn"]] = (what, "", time.monotonic())
+
+    def _end(self, step: Mapping[str, Any], *, failed: bool) -> None:
+        running = self._running.pop(step["urn"], None)
+        if running is None or self._preview:
+            return
+        seconds = time.monotonic() - running[2]
+        took = f" ({seconds:.1f} s)" if seconds >= 1 else ""
+        if failed:
+            self._console.print(Text(f"  failed: {running[0]}{took}", style="red"))
+        elif step["type"].startswith(("pulumi:", "modelfleet:cluster:")) or step["type"] == "modelfleet:local:Region":
+            return  # components: their parts are what took the time
+        else:
+            self._console.print(Text(f"  {_DONE.get(step['op'], step['op'])} {_name(step['urn'])}{took}"))
+
+    def _diagnose(self, diagnostic: Mapping[str, Any]) -> None:
+        message = _COLOUR_TAG.sub("", diagnostic["message"]).strip()
+        urn = diagnostic.get("urn", "")
+        if not message:
+            return
+        if diagnostic.get("ephemeral"):
+            if urn in self._running:
+                what, _, since = self._running[urn]
+                self._running[urn] = (what, message.splitlines()[-1], since)
+                if not self._console.is_terminal:
+                    self._console.print(Text(f"    {_name(urn)}: {message}"))
+            return
+        text = (
+            f"{_name(urn)}: {message}"
+            if urn and not urn.endswith("::" + urn.rsplit("::", 1)[-1] + "pulumi:Stack")
+            else message
+        )
+        if diagnostic["severity"] == "error":
+            self.problems.extend(text.splitlines())
+        elif diagnostic["severity"] != "debug":
+            self._console.print(Text(f"  {text}"))
+
+    def _rows(self) -> Group:
+        now = time.monotonic()
+        return Group(
+            *(
+                Spinner("dots", Text(f" {what} {now - since:.0f} s" + (f": {status}" if status else "")))
+                for what, status, since in list(self._running.values())
+                if now - since >= 0.5  # what is over at once needs no row
+            )
+        )
+
+
+def _name(urn: str) -> str:
+    """`Deployment server` from `urn:pulumi:stack::project::…$kubernetes:apps/v1:Deployment::server`."""
+    parts = urn.split("::")
+    if len(parts) < 4:
+        return urn
+    return f"{parts[2].rsplit(':', 1)[-1]} {parts[3]}"
