@@ -4,9 +4,10 @@ What each type does and which inputs and outputs it has stands where it is made;
 """
 
 import importlib.metadata
+import re
 
 import pulumi
-from pydantic.alias_generators import to_camel, to_snake
+from pydantic.alias_generators import to_camel
 
 _VERSION = importlib.metadata.version("modelfleet")
 
@@ -30,7 +31,7 @@ class _Resource(pulumi.CustomResource):
         return to_camel(prop)
 
     def translate_output_property(self, prop: str) -> str:
-        return to_snake(prop)
+        return re.sub("[A-Z]", lambda capital: "_" + capital[0].lower(), prop)
 
 
 class EmbeddedCluster(_Resource):
