@@ -69,6 +69,19 @@ def list_tools(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def path(name: Annotated[str, typer.Argument(help="Tool")]) -> None:
+    """Print the folder of a tool's programs, building it if it is missing.
+
+    Example:
+
+        $(fleet tools path kubernetes)/kubectl get pods -A
+    """
+    from toolchain import builder  # noqa: PLC0415
+
+    print(builder.ensure(name))  # noqa: T201 - a result
+
+
+@app.command()
 def prune(
     everything: Annotated[bool, typer.Option("--all", help="Also the current builds and Go's caches")] = False,
 ) -> None:
