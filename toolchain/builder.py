@@ -110,6 +110,19 @@ def ensure_all(names: Iterable[str], progress: Progress | None = None) -> dict[s
     return {name: ensure(name, progress) for name in names}
 
 
+def is_built(name: str) -> bool:
+    """Tell whether a tool is there already.
+
+    Raises:
+        UnknownRecipeError: there is no such tool.
+    """
+    recipe = recipe_named(name)
+    try:
+        return _is_whole(tools_dir() / key(recipe, find_go()), recipe)
+    except GoMissingError:
+        return _newest_built(recipe) is not None
+
+
 def statuses() -> list[ToolStatus]:
     """Return how every tool stands, in the table's order."""
     try:

@@ -90,7 +90,11 @@ RECIPES: dict[str, Recipe] = {
                 "-w",
                 f"-X=github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{_PULUMI_VERSION}",
             ),
-            files=(ModuleFile("github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec"),),
+            # What runs a Python program, and what runs its dynamic resources.
+            files=(
+                ModuleFile("github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec"),
+                ModuleFile("github.com/pulumi/pulumi/sdk/v3", "python/dist/pulumi-resource-pulumi-python"),
+            ),
             cold_bytes=5 * _GIB,
             purpose="the Pulumi engine and CLI",
         ),
