@@ -38,11 +38,11 @@ class ChatTemplate:
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
         )
         environment.filters["tojson"] = _to_json
-        environment.globals.update(raise_exception=_raise, strftime_now=_now)
+        offered: dict[str, Any] = {"raise_exception": _raise, "strftime_now": _now}
         self.is_fallback = source is None
         self._special_tokens = special_tokens
         try:
-            self._template = environment.from_string(FALLBACK_TEMPLATE if source is None else source)
+            self._template = environment.from_string(FALLBACK_TEMPLATE if source is None else source, offered)
         except jinja2.TemplateError as error:
             raise ModelLoadError(f"the model's chat template is malformed: {error}") from None
 

@@ -45,9 +45,10 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
+        # A client's own words may hold halves of characters, which no response can carry.
+        self.message = message.encode("utf-8", "backslashreplace").decode("utf-8")
         self.kind = kind
-        self.param = param
+        self.param = param and param.encode("utf-8", "backslashreplace").decode("utf-8")
         self.code = code
         self.headers = dict(headers or {})
         if retry_after_s is not None:

@@ -7,6 +7,11 @@ import sys
 
 import structlog
 
+# Without local variables: those of a failing request hold its prompt.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+)
+
 
 def configure(level: str) -> None:
     """Sends structlog's lines, and those of the standard library's loggers, to standard output as JSON."""
@@ -27,7 +32,7 @@ def configure(level: str) -> None:
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                _TRACEBACKS,
                 structlog.processors.JSONRenderer(),
             ],
         )

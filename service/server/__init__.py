@@ -1,0 +1,1 @@
+"""The model server: OpenAI's HTTP API over one engine."""

@@ -1,0 +1,108 @@
+"""Whatever goes wrong on the way to an answer, as an error that OpenAI's clients understand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from service.engine.interface import (
+    DeadlineExceededError,
+    EngineDeadError,
+    EngineError,
+    OverloadedError,
+    ParameterError,
+    RequestTooLargeError,
+    UnsupportedParameterError,
+)
+from service.server.protocol import UNSUPPORTED
+from service.web.errors import ApiError, ErrorType
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A client that sees this header knows that nothing was computed and that another replica may answer.
+RETRYABLE = "x-modelfleet-retryable"
+# Branches of a union that pydantic puts into an error's location; they are no part of the client's document.
+_TYPE_NAMES = frozenset({"str", "int", "float", "bool", "none", "TextPart"})
+_LONGEST_MESSAGE = 500
+
+
+def not_ready(reason: str, *, retry_after_s: int = 1) -> ApiError:
+    """503 for a server that isn't ready yet, or not any more."""
+    return ApiError(
+        503,
+        f"The server is not ready: {reason}.",
+        kind=ErrorType.OVERLOADED,
+        code="not_ready",
+        retry_after_s=retry_after_s,
+        headers={RETRYABLE: reason},
+    )
+
+
+def of_engine(error: EngineError) -> ApiError:
+    """The answer to what an engine refused or failed with."""
+    match error:
+        case ParameterError():
+            return ApiError(400, str(error), param=error.parameter, code=_parameter_code(error))
+        case OverloadedError():
+            return ApiError(
+                503,
+                str(error),
+                kind=ErrorType.OVERLOADED,
+                code="overloaded",
+                retry_after_s=error.retry_after_s,
+            )
+        case EngineDeadError():
+            return not_ready(str(error).rstrip("."))
+        case DeadlineExceededError():
+            return ApiError(504, str(error), kind=ErrorType.SERVER, code="deadline_exceeded")
+        case _:
+            return ApiError(500, str(error), kind=ErrorType.SERVER, code="generation_failed")
+
+
+def _parameter_code(error: ParameterError) -> str:
+    match error:
+        case RequestTooLargeError():
+            return "context_length_exceeded"
+        case UnsupportedParameterError():
+            return UNSUPPORTED
+        case _:
+            return "invalid_value"
+
+
+def of_validation(problems: Sequence[Any]) -> ApiError:
+    """The answer to a body that doesn't fit; names the first field at fault.
+
+    Args:
+        problems: pydantic's error dictionaries.
+    """
+    # Where no branch of a union fits there is one problem per branch; the deepest knows most.
+    problem = max(problems, key=lambda candidate: len(candidate["loc"]))
+    first = problems[0]["loc"]
+    if first[:2] != problem["loc"][:2]:
+        problem = problems[0]
+    context = problem.get("ctx") or {}
+    param = context.get("param") or _path(problem["loc"])
+    kind = str(problem["type"])
+    if kind == "json_invalid":
+        reason = context.get("error", "it can't be parsed")
+        return ApiError(400, f"The request body is not valid JSON: {reason}.", code="invalid_json")
+    if kind in {"model_attributes_type", "dict_type", "missing"} and param is None:
+        return ApiError(400, "The request body must be a JSON object, sent as application/json.", code="invalid_json")
+    if kind == "extra_forbidden":
+        return ApiError(400, f"Unknown parameter: {param}.", param=param, code="unknown_parameter")
+    if kind == "missing":
+        return ApiError(400, f"Missing required parameter: {param}.", param=param, code="missing_required_parameter")
+    code = UNSUPPORTED if kind == UNSUPPORTED else "invalid_type" if kind.endswith("_type") else "invalid_value"
+    message = f"Invalid {param}: {problem['msg']}." if param and "param" not in context else f"{problem['msg']}."
+    return ApiError(400, message[:_LONGEST_MESSAGE], param=param, code=code)
+
+
+def _path(location: Sequence[str | int]) -> str | None:
+    """``messages[0].content`` out of ``("body", "messages", 0, "content", "str")``."""
+    path = ""
+    for part in location[1:]:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part not in _TYPE_NAMES and "[" not in part:
+            path += f".{part}" if path else part
+    return path or None

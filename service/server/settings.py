@@ -1,0 +1,45 @@
+"""What the model server can be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from service.web.settings import ServiceSettings
+
+
+class ServerSettings(ServiceSettings):
+    """Settings of ``python -m service.server``."""
+
+    model_uri: str = Field(
+        description="folder of the model with its manifest.json: file:///…, s3://…, az://… or gs://…; "
+        "credentials and endpoints as each cloud's own tools read them from the environment"
+    )
+    model_name: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._/-]{0,128}$",
+        description="the name that clients ask for; empty takes the manifest's",
+    )
+    model_digest: str = Field(
+        default="",
+        pattern=r"^(sha256:[0-9a-f]{64})?$",
+        description="sha256:<hex> of the manifest.json that must be served; empty serves the one that is there",
+    )
+    model_cache: Path = Field(
+        default=Path("/var/cache/modelfleet"), description="where fetched models are kept, one folder per digest"
+    )
+    model_in_place: bool = Field(
+        default=True, description="use a file:// model where it is, verified, instead of copying it"
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="port of the API, the probes and /metrics")
+    max_running: int = Field(default=8, ge=1, description="requests that are computed in turn")
+    max_waiting: int = Field(default=256, ge=0, description="requests that may wait; more get 503")
+    threads: int = Field(default=0, ge=0, description="torch's threads; 0 follows the container's CPU limit")
+    max_context_tokens: int | None = Field(
+        default=None, ge=2, description="limit on prompt and completion together, below the model's own"
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="of the weights in memory; auto: float32 on a CPU, the checkpoint's on a GPU"
+    )

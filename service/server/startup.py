@@ -1,0 +1,166 @@
+"""From a started process to a warm engine, with the time that each phase takes.
+
+Importing torch and fetching the weights happen at once: the one is the processor's work, the other the
+network's. The port is open all the while, so that probes learn how far it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from service.engine.interface import EngineState, Health
+from service.server.refusals import not_ready
+from service.web import logs
+from service.weights.manifest import MANIFEST_NAME, Manifest, digest_of
+from service.weights.store import fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.engine.interface import Engine
+    from service.engine.transformers_engine import TransformersEngine
+    from service.server.metrics import ServerMetrics
+    from service.server.settings import ServerSettings
+    from service.web.drain import Drain
+
+_log = logs.get("startup")
+T = TypeVar("T")
+
+
+class Serving:
+    """The server's life: starting, ready, draining. Belongs to one event loop."""
+
+    def __init__(self, settings: ServerSettings, metrics: ServerMetrics, drain: Drain) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._drain = drain
+        self._engine: Engine | None = None
+        self._phase = "fetching the weights"
+
+    @classmethod
+    def of_engine(cls, engine: Engine, settings: ServerSettings, metrics: ServerMetrics, drain: Drain) -> Serving:
+        """Serves an engine that somebody else has started."""
+        serving = cls(settings, metrics, drain)
+        serving._engine = engine
+        return serving
+
+    @property
+    def health(self) -> Health:
+        """The engine's health, or how far the start is."""
+        return self._engine.health() if self._engine else Health(EngineState.LOADING, self._phase)
+
+    @property
+    def unready_reason(self) -> str:
+        """Why no request is taken; empty when requests are."""
+        if self._drain.draining:
+            return "it is draining"
+        health = self.health
+        return "" if health.state is EngineState.READY else (health.reason or health.state.value)
+
+    @property
+    def model_name(self) -> str:
+        """What clients call the model, as far as it is known yet."""
+        ready = self._engine is not None and not self.unready_reason
+        return self._engine.model_info().name if ready and self._engine else self._settings.model_name
+
+    def engine(self) -> Engine:
+        """The engine, for a new request.
+
+        Raises:
+            ApiError: 503, the server isn't ready or not any more.
+        """
+        if (reason := self.unready_reason) or self._engine is None:
+            raise not_ready(reason)
+        return self._engine
+
+    async def start(self) -> None:
+        """Brings the engine up.
+
+        Raises:
+            WeightsError: the weights can't be had as they should be.
+            ModelLoadError: they are no model that can be served.
+        """
+        settings = self._settings
+        began = time.monotonic()
+        self._metrics.startup("process", _process_age_s())
+        folder, _ = await asyncio.gather(self._timed("weights", self._fetch), self._timed("imports", _import_engine))
+        manifest = (folder / MANIFEST_NAME).read_bytes()
+        self._phase = "loading the model"
+        engine = _transformers_engine(settings, folder, manifest)
+        self._engine = engine
+        await engine.start()
+        self._metrics.startup("load", engine.load_s)
+        self._metrics.startup("warm_up", engine.warm_up_s)
+        total_s = _process_age_s()
+        self._metrics.startup("total", total_s)
+        _log.info(
+            "ready",
+            model=engine.model_info().name,
+            digest=engine.model_info().digest,
+            load_s=round(engine.load_s, 3),
+            warm_up_s=round(engine.warm_up_s, 3),
+            start_s=round(time.monotonic() - began, 3),
+            since_process_start_s=round(total_s, 3),
+        )
+
+    async def stop(self) -> None:
+        """Ends the engine, and with it whatever it still computes."""
+        if self._engine is not None:
+            await self._engine.stop()
+
+    async def _timed(self, phase: str, work: Callable[[], T]) -> T:
+        started = time.monotonic()
+        result = await asyncio.to_thread(work)
+        duration_s = time.monotonic() - started
+        self._metrics.startup(phase, duration_s)
+        _log.info("start-up phase done", phase=phase, duration_s=round(duration_s, 3))
+        return result
+
+    def _fetch(self) -> Path:
+        settings = self._settings
+        return fetch(
+            settings.model_uri,
+            settings.model_cache,
+            settings.model_digest or None,
+            in_place=settings.model_in_place,
+        )
+
+
+def _import_engine() -> None:
+    """Imports what takes seconds: torch, and the part of transformers that every model needs."""
+    importlib.import_module("service.engine.transformers_engine")
+    importlib.import_module("transformers.modeling_utils")
+
+
+def _transformers_engine(settings: ServerSettings, folder: Path, manifest: bytes) -> TransformersEngine:
+    from service.engine.transformers_engine import (  # noqa: PLC0415 - seconds, spent in `_import_engine`
+        TransformersEngine,
+        TransformersEngineOptions,
+    )
+
+    return TransformersEngine(
+        folder,
+        name=settings.model_name or Manifest.from_bytes(manifest, source=MANIFEST_NAME).name,
+        digest=digest_of(manifest),
+        options=TransformersEngineOptions(
+            max_running=settings.max_running,
+            max_waiting=settings.max_waiting,
+            threads=settings.threads,
+            max_context_tokens=settings.max_context_tokens,
+            dtype=settings.dtype,
+        ),
+    )
+
+
+def _process_age_s() -> float:
+    """Seconds since the kernel started this process: the interpreter's own start is part of a cold start.
+
+    Source: proc_pid_stat(5), field 22 (starttime, in clock ticks since boot).
+    """
+    fields = Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
