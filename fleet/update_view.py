@@ -12,15 +12,17 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 _COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
-_DONE = {
-    "create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "create-replacement": "replaced",
-    "delete-replaced": "deleted the old one", "read": "read", "refresh": "refreshed", "import": "imported",
-}  # fmt: skip
-_DOING = {
-    "create": "creating", "update": "updating", "delete": "deleting", "replace": "replacing",
-    "create-replacement": "making the new one", "delete-replaced": "deleting the old one", "read": "reading",
-    "refresh": "refreshing", "import": "importing",
-}  # fmt: skip
+_WORDS = {  # operation of the engine: under way, done
+    "create": ("creating", "created"),
+    "update": ("updating", "updated"),
+    "delete": ("deleting", "deleted"),
+    "replace": ("replacing", "replaced"),
+    "create-replacement": ("making the new", "made the new"),
+    "delete-replaced": ("deleting the old", "deleted the old"),
+    "read": ("reading", "read"),
+    "refresh": ("refreshing", "refreshed"),
+    "import": ("importing", "imported"),
+}
 
 
 class UpdateView:
@@ -68,10 +70,10 @@ class UpdateView:
     def _begin(self, step: Mapping[str, Any]) -> None:
         if step["op"] == "same":
             return
-        what = f"{_DOING.get(step['op'], step['op'])} {_name(step['urn'])}"
+        what = f"{_words(step['op'])[0]} {_name(step['urn'])}"
         if self._preview:
             detail = ", ".join(sorted(step.get("detailedDiff") or step.get("diffs") or ()))
-            self._console.print(Text(f"  would be {_DONE.get(step['op'], step['op'])}: {_name(step['urn'])}"
+            self._console.print(Text(f"  would be {_words(step['op'])[1]}: {_name(step['urn'])}"
                                      + (f" ({detail})" if detail else "")))  # fmt: skip
         self._running[step["urn"]] = (what, "", time.monotonic())
 
@@ -86,7 +88,7 @@ class UpdateView:
         elif step["type"].startswith(("pulumi:", "modelfleet:cluster:")) or step["type"] == "modelfleet:local:Region":
             return  # components: their parts are what took the time
         else:
-            self._console.print(Text(f"  {_DONE.get(step['op'], step['op'])} {_name(step['urn'])}{took}"))
+            self._console.print(Text(f"  {_words(step['op'])[1]} {_name(step['urn'])}{took}"))
 
     def _diagnose(self, diagnostic: Mapping[str, Any]) -> None:
         message = _COLOUR_TAG.sub("", diagnostic["message"]).strip()
@@ -100,11 +102,7 @@ class UpdateView:
                 if not self._console.is_terminal:
                     self._console.print(Text(f"    {_name(urn)}: {message}"))
             return
-        text = (
-            f"{_name(urn)}: {message}"
-            if urn and not urn.endswith("::" + urn.rsplit("::", 1)[-1] + "pulumi:Stack")
-            else message
-        )
+        text = message if not urn or "::pulumi:pulumi:Stack::" in urn else f"{_name(urn)}: {message}"
         if diagnostic["severity"] == "error":
             self.problems.extend(text.splitlines())
         elif diagnostic["severity"] != "debug":
@@ -119,6 +117,10 @@ class UpdateView:
                 if now - since >= 0.5  # what is over at once needs no row
             )
         )
+
+
+def _words(operation: str) -> tuple[str, str]:
+    return _WORDS.get(operation, (operation, operation))
 
 
 def _name(urn: str) -> str:
