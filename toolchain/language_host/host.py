@@ -207,21 +207,20 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         try:
             variables |= stack_variables(await proxy.stack())
             child = await self._start(command, folder=folder, variables=variables, captured=True)
-            first_line = b""
-            attached = False
+            head, attached = b"", False
             async for kind, chunk in child.output():
-                if kind is Output.STDOUT and not attached:
-                    # The pack's first line is its port: for us, not for the engine, which has ours.
-                    first_line += chunk
-                    if b"\n" not in first_line:
-                        continue
-                    port, _, rest = first_line.partition(b"\n")
-                    await proxy.attach(int(port))
-                    attached = True
-                    if rest:
-                        yield language_pb2.RunPluginResponse(stdout=rest)
-                else:
+                if attached or kind is not Output.STDOUT:
                     yield _written(kind, chunk)
+                    continue
+                # The pack prints its port: for us, not for the engine, which has ours.
+                *lines, head = (head + chunk).split(b"\n")
+                for index, line in enumerate(lines):
+                    if line.isdigit():
+                        await proxy.attach(int(line))
+                        attached = True
+                        yield _written(kind, b"\n".join([*lines[index + 1 :], head]))
+                        break
+                    yield _written(kind, line + b"\n")
             status = await self._finish(child)
             proxy.fail(f"the policy pack in {folder} ended with status {status} before it could be asked")
             yield language_pb2.RunPluginResponse(exitcode=status)

@@ -14,6 +14,7 @@ import time
 
 _INTERRUPTED_EXIT = 130
 _PARENT_CHECK_INTERVAL_S = 1.0
+_CLEANUP_S = 1.0  # for the program's own `finally` blocks
 
 
 def main() -> None:
@@ -22,7 +23,9 @@ def main() -> None:
     sys.argv = sys.argv[1:]
     # `python SCRIPT` puts the script's folder first; this file's folder must not be importable instead.
     sys.path[0] = os.path.dirname(os.path.abspath(script))  # noqa: PTH100, PTH120 - the standard's own wording
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Python itself leaves SIGINT alone where a shell's background job inherited it as ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     try:
         runpy.run_path(script, run_name="__main__")
@@ -31,6 +34,17 @@ def main() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_INTERRUPTED_EXIT)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    # The SDK waits for answers of an engine that gives none any more when it is being cancelled.
+    threading.Thread(target=_end_after_grace, daemon=True).start()
+    raise KeyboardInterrupt
+
+
+def _end_after_grace() -> None:
+    time.sleep(_CLEANUP_S)
+    os._exit(_INTERRUPTED_EXIT)
 
 
 def _end_with_parent(parent: int) -> None:
