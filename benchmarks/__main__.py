@@ -1,0 +1,18 @@
+"""Run every benchmark: `python -m benchmarks`, or some of them by name."""
+
+import sys
+from collections.abc import Callable, Mapping
+
+from benchmarks import cold_start, preview_overhead, rolling_update
+
+BENCHMARKS: Mapping[str, Callable[[], int]] = {
+    "preview_overhead": preview_overhead.main,
+    "cold_start": cold_start.main,
+    "rolling_update": rolling_update.main,
+}
+
+if __name__ == "__main__":
+    names = sys.argv[1:] or list(BENCHMARKS)
+    if unknown := set(names) - BENCHMARKS.keys():
+        sys.exit(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
+    sys.exit(max(BENCHMARKS[name]() for name in names))
