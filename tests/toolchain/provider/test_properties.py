@@ -37,25 +37,25 @@ TREES = st.recursive(
 
 
 @given(st.dictionaries(KEYS, TREES, max_size=5))
-def test_what_is_encoded_decodes_to_the_same(tree):
+def test_what_is_encoded_decodes_to_the_same(tree: dict[str, object]) -> None:
     wire = encode(tree).SerializeToString()
     assert decode(struct_pb2.Struct.FromString(wire)) == tree
 
 
 @given(st.dictionaries(KEYS, TREES, max_size=5))
-def test_secrets_stripped_and_marked_again_are_at_the_same_places(tree):
+def test_secrets_stripped_and_marked_again_are_at_the_same_places(tree: dict[str, object]) -> None:
     plain = reveal(tree)
     assert not contains_secret(plain)
     assert set(secret_paths(mark_secrets(plain, tree))) == set(secret_paths(tree))
     assert contains_unknown(plain) == contains_unknown(tree)
 
 
-def test_a_secret_travels_as_the_protocols_signed_object():
+def test_a_secret_travels_as_the_protocols_signed_object() -> None:
     fields = encode({"password": Secret("p")})["password"]
     assert dict(fields) == {SIGNATURE_KEY: SECRET_SIGNATURE, "value": "p"}
 
 
-def test_an_output_value_decodes_to_its_value_and_secretness():
+def test_an_output_value_decodes_to_its_value_and_secretness() -> None:
     wire = struct_pb2.Struct()
     signature = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
     wire.update(
@@ -67,19 +67,19 @@ def test_an_output_value_decodes_to_its_value_and_secretness():
     assert decode(wire) == {"known": Secret("v"), "not known": UNKNOWN}
 
 
-def test_marking_leaves_out_what_the_result_lacks():
+def test_marking_leaves_out_what_the_result_lacks() -> None:
     assert mark_secrets({"a": 1, "c": [1, 2]}, {"b": Secret(1), "c": [1, Secret(2), Secret(3)]}) == {
         "a": 1,
         "c": [1, Secret(2)],
     }
 
 
-def test_a_value_with_no_place_in_a_tree_is_named_by_its_path():
+def test_a_value_with_no_place_in_a_tree_is_named_by_its_path() -> None:
     with pytest.raises(TypeError, match=r'spec\.items\[1\]\["a\.b"\]: a object is no property value'):
         encode({"spec": {"items": [1, {"a.b": object()}]}})
 
 
-def test_a_secret_does_not_show_in_a_repr():
+def test_a_secret_does_not_show_in_a_repr() -> None:
     assert "hunter2" not in repr({"password": Secret("hunter2")})
 
 
@@ -91,5 +91,5 @@ def test_a_secret_does_not_show_in_a_repr():
         (("data", 'a"b'), 'data["a\\"b"]'),
     ],
 )
-def test_paths_are_written_as_the_engine_writes_them(path, text):
+def test_paths_are_written_as_the_engine_writes_them(path: tuple[str | int, ...], text: str) -> None:
     assert format_path(path) == text
