@@ -149,15 +149,16 @@ def statuses() -> list[ToolStatus]:
     return rows
 
 
-def prune(*, compiler_caches: bool = False) -> list[Path]:
+def prune(*, everything: bool = False, compiler_caches: bool = False) -> list[Path]:
     """Remove builds of other versions and recipes, and what killed builds left; return what was removed.
 
     A build that a running process uses stays, and so does one that is being made.
 
     Args:
+        everything: also remove the current builds.
         compiler_caches: also remove Go's module and build caches (the next build starts from nothing).
     """
-    keep = {status.path for status in statuses()}
+    keep = set() if everything else {status.path for status in statuses()}
     stale = [folder for name in RECIPES for folder in _builds_of(name) if folder not in keep]
     in_use = _folders_in_use()
     removed: list[Path] = []
