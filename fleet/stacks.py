@@ -88,7 +88,7 @@ class Stack:
 
         cluster = EmbeddedCluster(self.settings.cluster.name)
         if cluster.kubeconfig.is_file() and cluster.status().state in {ClusterState.STOPPED, ClusterState.CRASHED}:
-            console.step(f"cluster {cluster.name} is stopped: starting it")
+            console.step(f"cluster {self.settings.cluster.name} is stopped: starting it")
             cluster.start(ClusterSpec(simulated_gpus=self.settings.cluster.simulated_gpus), on_progress=console.note)
 
 

@@ -96,18 +96,22 @@ def leftovers(
     remove: Annotated[bool, typer.Option(help="Stop every cluster and remove its data")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List processes, mounts, namespaces, links, rules and cgroups of ours."""
-    from toolchain.cluster import EmbeddedCluster, leftovers, list_clusters  # noqa: PLC0415
+    """List processes, mounts, namespaces, links, rules and cgroups of ours; fail if a stopped cluster left any."""
+    from fleet.leftovers import ended_clusters, running_clusters  # noqa: PLC0415 - not needed for --help
+    from toolchain.cluster import EmbeddedCluster, list_clusters  # noqa: PLC0415
 
     if remove:
         for cluster in list_clusters():
             EmbeddedCluster(cluster.name).reset()
-    found = leftovers()
+    found, running = ended_clusters(), running_clusters()
     if as_json:
-        console.json_result(found)
-    elif found:
-        console.out.print("\n".join(found), markup=False)
+        console.json_result({"left": found, "running": running})
     else:
-        console.note("nothing of modelfleet is left: no process, mount, namespace, link, rule or cgroup")
-    if found and not list_clusters():
+        for line in found:
+            console.out.print(line, markup=False, soft_wrap=True)
+        for name in running:
+            console.note(f"cluster {name} is running")
+        if not found and not running:
+            console.note("nothing of modelfleet is left: no process, mount, namespace, link, rule or cgroup")
+    if found:
         raise typer.Exit(1)

@@ -64,7 +64,7 @@ class LocalStack:
         from toolchain import builder  # noqa: PLC0415 - may build
 
         program = builder.ensure("kubernetes") / "kubectl"
-        kubeconfig = self.state / "clusters" / self.name / "admin.kubeconfig"
+        kubeconfig = self.state / "clusters" / self.name / "kubeconfig"
         done = subprocess.run(
             [program, "--kubeconfig", kubeconfig, "-n", "modelfleet", *arguments],
             capture_output=True,

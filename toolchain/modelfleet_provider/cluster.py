@@ -32,6 +32,14 @@ class Cluster(ResourceType):
         status = cluster.start(ClusterSpec(simulated_gpus=inputs["simulatedGpus"]), on_progress=progress)
         return inputs["clusterName"], _outputs(cluster, status)
 
+    def update(self, resource_id: str, inputs: Inputs, outputs: Outputs, progress: Progress) -> Outputs:
+        """Start it if it is stopped; other settings need a restart, which keeps its data."""
+        del resource_id
+        if outputs.get("simulatedGpus") != inputs["simulatedGpus"]:
+            progress("stopping it: its settings change")
+            EmbeddedCluster(inputs["clusterName"]).stop()
+        return self.create(inputs, progress)[1]
+
     def read(self, resource_id: str, outputs: Outputs) -> Outputs | None:
         """Look whether its data is still there."""
         del resource_id
