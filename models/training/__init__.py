@@ -1,0 +1,1 @@
+"""How models/demo-coder was made: corpus, tokenizer, architecture, training, evaluation, card."""
