@@ -26,7 +26,7 @@ def build(
     """
     from toolchain import images  # noqa: PLC0415 - not needed for --help
 
-    built = [images.build(name, base=base, on_progress=console.note) for name in names or images.names()]
+    built = [images.build(name, base=base, on_progress=console.note) for name in names or sorted(images.RECIPES)]
     rows = [
         {"image": b.name, "reference": b.reference, "MB": b.size_bytes // 10**6, "archive": str(b.archive)}
         for b in built
@@ -46,7 +46,7 @@ def push(
     """
     from toolchain import images  # noqa: PLC0415
 
-    for name in names or images.names():
+    for name in names or sorted(images.RECIPES):
         console.out.print(
             images.push(images.build(name, on_progress=console.note), registry), markup=False, soft_wrap=True
         )

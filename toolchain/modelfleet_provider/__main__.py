@@ -3,5 +3,11 @@
 from toolchain.modelfleet_provider.provider import ModelfleetProvider
 from toolchain.provider.server import serve
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Serve until the engine goes away."""
     serve(ModelfleetProvider())
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,6 @@ Inputs: model (name), source (folder, relative to the repository). Outputs: fold
 so that pods of both can run while one takes over from the other.
 """
 
-import asyncio
 import hashlib
 import shutil
 from pathlib import Path
@@ -38,12 +37,12 @@ class ModelWeights(ResourceType):
 
     def create(self, inputs: Inputs, progress: Progress) -> tuple[str, Outputs]:
         """Publish, every file's hash checked."""
-        from service.weights import publish  # noqa: PLC0415 - keeps the object-store library out of every start
+        from service.weights.store import publish  # noqa: PLC0415 - keeps the object-store library out of every start
 
         folder = _folder(inputs)
         progress(f"publishing {inputs['model']} to {folder}")
         folder.mkdir(parents=True, exist_ok=True)
-        asyncio.run(publish(clone_dir() / inputs["source"], folder.as_uri()))
+        publish(clone_dir() / inputs["source"], folder.as_uri())
         return f"{inputs['model']}@{inputs['digest']}", self.foreseen(inputs)
 
     def read(self, resource_id: str, outputs: Outputs) -> Outputs | None:
