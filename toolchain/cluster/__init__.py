@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolchain.cluster.embedded import EmbeddedCluster, list_clusters
-    from toolchain.cluster.leftovers import leftovers
+    from toolchain.cluster.remnants import leftovers
     from toolchain.cluster.spec import ClusterSpec
     from toolchain.cluster.status import ClusterState, ClusterStatus, DaemonState, DaemonStatus
 
@@ -34,7 +34,7 @@ _HOMES = {
     "DaemonState": "status",
     "DaemonStatus": "status",
     "EmbeddedCluster": "embedded",
-    "leftovers": "leftovers",
+    "leftovers": "remnants",
     "list_clusters": "embedded",
 }
 

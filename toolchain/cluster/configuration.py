@@ -80,7 +80,12 @@ def _pod_network() -> dict:
             {
                 "type": "ptp",
                 "ipMasq": False,  # one rule of the node does it (namespaces.py)
-                "ipam": {"type": "host-local", "dataDir": "/run/cni-addresses", "ranges": address_range},
+                "ipam": {
+                    "type": "host-local",
+                    "dataDir": "/run/cni-addresses",
+                    "ranges": address_range,
+                    "routes": [{"dst": "0.0.0.0/0"}],
+                },
             },
             {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True},
         ],

@@ -85,8 +85,8 @@ class Supervisor:
         """Supervise until SIGTERM or SIGINT, then end everything in order."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         while True:
+            self._look_for_readiness()  # first: one that has become ready lets others start, in the same round
             self._start_due()
-            self._look_for_readiness()
             self._housekeep()
             self._write_status()
             arrived = signal.sigtimedwait(_SIGNALS, self._pause_s())
