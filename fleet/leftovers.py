@@ -2,15 +2,19 @@
 
 from pathlib import Path
 
-from toolchain.cluster import ClusterState, leftovers, list_clusters
+from toolchain.cluster import ClusterState, EmbeddedCluster, leftovers, list_clusters
+from toolchain.cluster.addresses import LeaseBook
 
 _PREFIX = "modelfleet-"
 _ALIVE = {ClusterState.RUNNING, ClusterState.STARTING, ClusterState.DEGRADED}
 
 
 def running_clusters() -> list[str]:
-    """Name the clusters of this user that run."""
-    return [cluster.name for cluster in list_clusters() if cluster.state in _ALIVE]
+    """Name the clusters that run on this machine, in whichever state folder their data is."""
+    leased = [
+        EmbeddedCluster(lease.name, state_dir=lease.folder.parent.parent).status() for lease in LeaseBook().leases()
+    ]
+    return sorted({cluster.name for cluster in (*leased, *list_clusters()) if cluster.state in _ALIVE})
 
 
 def ended_clusters() -> list[str]:
