@@ -121,7 +121,13 @@ def _load_model(folder: Path, dtype: DTypeChoice) -> PreTrainedModel:
     transformers_logging.disable_progress_bar()
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=wanted, local_files_only=True, use_safetensors=True, output_loading_info=True
+            folder,
+            dtype=wanted,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            # Reported like the others below, by name; by default it names none.
+            ignore_mismatched_sizes=True,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
         raise ModelLoadError(f"{folder.name}: {error}") from None
@@ -133,7 +139,7 @@ def _load_model(folder: Path, dtype: DTypeChoice) -> PreTrainedModel:
         ("unexpected_keys", "in the weights files, but not in the model that config.json describes"),
         ("mismatched_keys", "of another shape than config.json describes"),
     ):
-        if names := sorted(str(name) for name in loading[kind]):
+        if names := sorted(str(name[0] if isinstance(name, tuple) else name) for name in loading[kind]):
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             raise ModelLoadError(f"{folder.name}: tensor {', '.join(names[:_SHOWN])}{more}: {means}")
     return model.eval().to("cuda") if on_gpu else model.eval()

@@ -80,15 +80,17 @@ class Edge:
         except ClientGoneError:
             return CLIENT_GONE
         except ApiError as error:
-            if exchange.status is None:
-                await exchange.refuse(scope, receive, error)
-        except Exception:
+            if exchange.status is not None:
+                # Too late for another status. Returning without an end makes the server abort the connection,
+                # which is the only honest sign left.
+                return error.status
+            await exchange.refuse(scope, receive, error)
+        except Exception:  # noqa: BLE001 - the border: nothing may leave it but an answer
             _log.exception("request failed", path=scope["path"][:200])
+            error = ApiError(500, "The server failed.", kind=ErrorType.SERVER, code="internal_error")
             if exchange.status is None:
-                error = ApiError(500, "The server failed.", kind=ErrorType.SERVER, code="internal_error")
                 await exchange.refuse(scope, receive, error)
-            # Else it is too late for another status. Returning without an end makes the server abort the
-            # connection, which is the only honest sign left.
+            return error.status
         return exchange.status if exchange.complete and exchange.status is not None else CLIENT_GONE
 
 
