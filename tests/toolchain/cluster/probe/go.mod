@@ -1,0 +1,3 @@
+module example.invalid/modelfleet/probe
+
+go 1.25
