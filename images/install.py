@@ -47,7 +47,7 @@ def _copy(source: Path, target: Path) -> None:
         for name in sorted(files):
             original, copy = Path(folder, name), here / name
             if original.is_symlink():
-                copy.symlink_to(os.readlink(original))
+                copy.symlink_to(original.readlink())
                 continue
             shutil.copyfile(original, copy)
             copy.chmod(0o755 if os.access(original, os.X_OK) else 0o644)
@@ -57,10 +57,10 @@ def _compile(target: Path) -> None:
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
     command = [sys.executable, "-I", __file__, "shard", str(target)]
     # Not -I, which would ignore the hash seed along with the rest of the environment.
-    command = [sys.executable, "-P", "-s", __file__, "shard", str(target)]
+    command = [sys.executable, "-B", "-P", "-s", __file__, "shard", str(target)]
     running = [subprocess.Popen([*command, str(number)], env=environment) for number in range(_SHARDS)]
-    if any([process.wait() for process in running]):
-        sys.exit("compiling failed")
+    if any(codes := [process.wait() for process in running]):
+        sys.exit(f"compiling failed: exit codes {codes}")
 
 
 def _compile_shard(target: Path, number: int) -> int:
@@ -75,7 +75,7 @@ def _prove(target: Path, modules: list[str]) -> int:
     """Import the modules with every symbol of every library bound at once: a missing one must stop the build."""
     program = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
     environment = {**os.environ, "PYTHONPATH": str(target), "LD_BIND_NOW": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run([sys.executable, "-c", program, *modules], env=environment, check=False).returncode
+    return subprocess.run([sys.executable, "-B", "-c", program, *modules], env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ The way in: ``build`` (cached by what goes into the image), ``source_digest``, `
 ``import_into_containerd``.
 """
 
-from toolchain.images.build import BuiltImage, build, list_built
+from toolchain.images.built_image import BuiltImage, build, list_built
 from toolchain.images.containerd import import_into_containerd
 from toolchain.images.errors import ImageError
 from toolchain.images.recipe import RECIPES, Accelerator, source_digest

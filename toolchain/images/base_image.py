@@ -35,6 +35,18 @@ _PROBE_TIMEOUT_S = 5.0
 _PINNED = re.compile(r"^(?P<host>[^/@]+)/[^@]+@sha256:[0-9a-f]{64}$")
 _CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
+# Scanners read which packages an image holds from dpkg's status file, which extracting alone doesn't write.
+_RECORD_PACKAGES = (
+    'for deb in "$1"/var/cache/apt/archives/*.deb; do dpkg-deb --field "$deb" '
+    '&& printf "Status: install ok installed\\n\\n"; done > "$1"/var/lib/dpkg/status'
+)
+# A read-only container can't keep compiled modules: without these each start would compile the standard library.
+# A fixed hash seed keeps the order of sets, and one process the order of files: the same bytes each time.
+_COMPILE_LIBRARY = (
+    'PYTHONHASHSEED=0 chroot "$1" /usr/bin/python3 -P -s -m compileall -q '
+    "--invalidation-mode unchecked-hash /usr/lib/python3.11"
+)
+
 # What stays of the packages' files. Programs: the interpreter alone.
 _KEPT = re.compile(
     r"""^(
@@ -138,18 +150,16 @@ def _recipe_key() -> str:
 
 def _make(scratch: Path, layout: Path, *, epoch_s: int, say: Callable[[str], None]) -> None:
     if shutil.which("mmdebstrap") is None:
-        raise BaseImageError("mmdebstrap is missing: apt-get install mmdebstrap (or name a base in a registry, see docs)")
+        raise BaseImageError(
+            "mmdebstrap is missing: apt-get install mmdebstrap (or name a base in a registry, see docs)"
+        )
     say(f"making the base image from Debian {SUITE} packages")
     everything = scratch / "packages.tar"
     command = [
         "mmdebstrap", "--mode=root", "--variant=extract", "--format=tar", f"--include={','.join(_PACKAGES)}",
         f"--aptopt={_apt_options(scratch)}",
-        # Scanners read which packages an image holds from dpkg's status file, which extracting doesn't write.
-        '--extract-hook=for deb in "$1"/var/cache/apt/archives/*.deb; do dpkg-deb --field "$deb" &&'
-        ' printf "Status: install ok installed\\n\\n"; done > "$1"/var/lib/dpkg/status',
-        # Compiled modules save a third of a second at each start; a hash seed keeps the order of sets.
-        '--customize-hook=PYTHONHASHSEED=0 chroot "$1" /usr/bin/python3 -I -m compileall -q'
-        " --invalidation-mode unchecked-hash /usr/lib/python3.11",
+        f"--extract-hook={_RECORD_PACKAGES}",
+        f"--extract-hook={_COMPILE_LIBRARY}",
         SUITE, str(everything),
     ]  # fmt: skip
     sources = _sources()
@@ -158,7 +168,9 @@ def _make(scratch: Path, layout: Path, *, epoch_s: int, say: Callable[[str], Non
         listed.write_text(sources)
         command.append(str(listed))
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch_s), "TMPDIR": str(scratch), "LC_ALL": "C.UTF-8"}
-    made = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if made.returncode:
         raise BaseImageError(f"mmdebstrap could not make the base image: {made.stderr.strip()[-1500:]}")
     chosen = scratch / "root.tar"

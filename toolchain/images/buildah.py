@@ -44,7 +44,16 @@ class BuildahBuilder:
             raise BuilderMissingError("buildah is missing: apt-get install buildah")
         with self._session() as (prefix, environment):
             arguments = {"BASE": build.base.reference, "BASE_DIGEST": build.base.digest, **build.arguments}
-            command = [*prefix, "build", "--isolation", "chroot", "--layers", "--format", "oci", "--identity-label=false"]
+            command = [
+                *prefix,
+                "build",
+                "--isolation",
+                "chroot",
+                "--layers",
+                "--format",
+                "oci",
+                "--identity-label=false",
+            ]
             command += ["--timestamp", str(build.epoch_s), "--file", str(build.containerfile)]
             for name, folder in sorted(build.named_contexts.items()):
                 command += ["--build-context", f"{name}={folder}"]
@@ -88,9 +97,7 @@ def _driver(storage: Path) -> str:
 
 def _size_bytes(folder: Path) -> int:
     """Add up a tree's files; no link is followed."""
-    return sum(
-        os.lstat(Path(where, name)).st_blocks * 512 for where, _, files in os.walk(folder) for name in files
-    )
+    return sum(os.lstat(Path(where, name)).st_blocks * 512 for where, _, files in os.walk(folder) for name in files)
 
 
 def _ignore(_: str) -> None:

@@ -41,7 +41,9 @@ def buildx_command(build: ImageBuild, archive: Path) -> list[str]:
         "SOURCE_DATE_EPOCH": str(build.epoch_s),
         **build.arguments,
     }
-    output = f"type=oci,dest={archive},compression=zstd,compression-level=5,force-compression=true,rewrite-timestamp=true"
+    output = (
+        f"type=oci,dest={archive},compression=zstd,compression-level=5,force-compression=true,rewrite-timestamp=true"
+    )
     command = ["docker", "buildx", "build", "--progress", "plain", "--platform", "linux/amd64", "--network", "none"]
     command += ["--provenance=false", "--sbom=false", "--file", str(build.containerfile), "--output", output]
     for name, where in sorted(contexts.items()):

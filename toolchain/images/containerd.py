@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Sequence
 
-from toolchain.images.build import BuiltImage
+from toolchain.images.built_image import BuiltImage
 from toolchain.images.errors import ImportFailedError
 
 # The namespace of the kubelet's images.
@@ -37,5 +37,7 @@ def import_into_containerd(
     with image.archive.open("rb") as archive:
         imported = subprocess.run([*prefix, "import", "-"], stdin=archive, capture_output=True, text=True, check=False)
     if imported.returncode:
-        raise ImportFailedError(f"containerd refused {image.archive}: {imported.stderr.strip() or imported.stdout.strip()}")
+        raise ImportFailedError(
+            f"containerd refused {image.archive}: {imported.stderr.strip() or imported.stdout.strip()}"
+        )
     return True

@@ -27,7 +27,17 @@ _PACKED_FROM_BYTES = 4_000_000
 # Compilers' headers, command-line tools, tests and samples: nothing of it is imported by a running server.
 _TORCH_DEVELOPMENT_FILES = ("include", "share", "test", "bin/protoc", "bin/protoc-3.13.0.0")
 # Who else defines symbols for torch, apart from its own libraries: the C and C++ runtimes of the base image.
-_SYSTEM_LIBRARIES = ("ld-linux", "libc.", "libm.", "libdl.", "librt.", "libpthread.", "libgcc_s.", "libstdc++.", "libgomp.")
+_SYSTEM_LIBRARIES = (
+    "ld-linux",
+    "libc.",
+    "libm.",
+    "libdl.",
+    "librt.",
+    "libpthread.",
+    "libgcc_s.",
+    "libstdc++.",
+    "libgomp.",
+)
 _COMPLAINT = "this GPU function was called in an image that was built for CPUs; use the CUDA variant of the image"
 
 
@@ -80,9 +90,7 @@ def _keep_cuda_runtime(site_packages: Path, libraries: Path) -> None:
     found[0].rename(libraries / found[0].name)
 
 
-def _wanted_stubs(
-    remaining: list[elf.SharedObject], removed: list[elf.SharedObject]
-) -> dict[str, set[StubSymbol]]:
+def _wanted_stubs(remaining: list[elf.SharedObject], removed: list[elf.SharedObject]) -> dict[str, set[StubSymbol]]:
     """Find what the remaining libraries ask for and nobody defines any more: library name -> symbols."""
     present = {library.soname or library.path.name for library in remaining}
     defined = frozenset().union(*(library.defined_names() for library in remaining))

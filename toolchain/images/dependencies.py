@@ -66,7 +66,9 @@ def requirements(group: str, *, cpu: bool) -> str:
         raise DependenciesError(f"uv.lock gives no group '{group}': {exported.stderr.strip()}")
     wheel = os.environ.get(TORCH_WHEEL_VARIABLE, "")
     if wheel and not re.search(r"#sha256=[0-9a-f]{64}$", wheel):
-        raise DependenciesError(f"{TORCH_WHEEL_VARIABLE}={wheel} has no #sha256=… at its end: an image takes no unpinned file")
+        raise DependenciesError(
+            f"{TORCH_WHEEL_VARIABLE}={wheel} has no #sha256=… at its end: an image takes no unpinned file"
+        )
     kept = []
     for requirement in re.split(r"\n(?=\S)", exported.stdout.strip()):
         name = re.match(r"[\w.-]+", requirement)
@@ -87,7 +89,9 @@ def install(group: str, *, cpu: bool, say: Callable[[str], None]) -> tuple[Path,
     """
     wanted = requirements(group, cpu=cpu)
     here = Path(__file__).parent
-    makers = b"".join((here / f"{m}.py").read_bytes() for m in ("dependencies", "cpu_torch", "elf", "elf_pack", "stub_library"))
+    makers = b"".join(
+        (here / f"{m}.py").read_bytes() for m in ("dependencies", "cpu_torch", "elf", "elf_pack", "stub_library")
+    )
     key = hashlib.sha256(wanted.encode() + makers).hexdigest()[:24]
     folder = cache_dir() / "images" / f"packages-{group}-{key}"
     folder.parent.mkdir(parents=True, exist_ok=True)

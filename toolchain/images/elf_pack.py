@@ -59,9 +59,7 @@ def _pack(path: Path, image: bytes, leave_out: Sequence[str]) -> bytes:
     if header[0][:6] != b"\x7fELF\x02\x01" or header[2] != 62:
         raise ElfError(f"{path} is not a 64-bit little-endian x86-64 ELF file")
     table, count = header[5], header[10]
-    segments = [
-        _Segment(*_PROGRAM_HEADER.unpack_from(image, table + i * _PROGRAM_HEADER.size)) for i in range(count)
-    ]
+    segments = [_Segment(*_PROGRAM_HEADER.unpack_from(image, table + i * _PROGRAM_HEADER.size)) for i in range(count)]
     holes = list(_holes(image, header, leave_out))
     if len(holes) != len(leave_out):
         raise ElfError(f"{path} does not have each of the sections {', '.join(leave_out)}")
@@ -116,9 +114,7 @@ def _split(segment: _Segment, holes: Sequence[tuple[int, int]]) -> Iterator[_Seg
             before = start - segment.address
             if before:
                 yield replace(segment, file_bytes=before, memory_bytes=before)
-            yield replace(
-                segment, address=start, physical=start, file_bytes=0, memory_bytes=end - start
-            )
+            yield replace(segment, address=start, physical=start, file_bytes=0, memory_bytes=end - start)
             skipped = end - segment.address
             segment = replace(
                 segment,

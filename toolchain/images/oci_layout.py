@@ -72,7 +72,9 @@ def read_manifest(layout: Path) -> Manifest:
         descriptor = Descriptor.parse(entry)
         content = json.loads(blob_path(layout, descriptor.digest).read_bytes())
         return Manifest(
-            descriptor, Descriptor.parse(content["config"]), tuple(Descriptor.parse(layer) for layer in content["layers"])
+            descriptor,
+            Descriptor.parse(content["config"]),
+            tuple(Descriptor.parse(layer) for layer in content["layers"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArchiveError(f"{layout} is no OCI layout of one image: {error}") from error
@@ -149,6 +151,29 @@ def unpack(archive: Path, layout: Path) -> Manifest:
             if f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}" != descriptor.digest:
                 raise ArchiveError(f"{archive}: blob {descriptor.digest} is damaged; build the image again")
     return manifest
+
+
+def without_builder_traces(layout: Path) -> Manifest:
+    """Remove from a layout what tells where it was built, not what it holds; return the new manifest.
+
+    buildah's history comments name folders and intermediate images of the machine that built, so two machines would
+    give two digests for the same content.
+
+    Raises:
+        ArchiveError: the layout doesn't hold one image.
+    """
+    old = read_manifest(layout)
+    config = read_config(layout, old)
+    for step in config.get("history", []):
+        step.pop("comment", None)
+    new_config = _write_json_blob(layout, old.config.media_type, config)
+    content = json.loads(blob_path(layout, old.descriptor.digest).read_bytes())
+    content["config"] = new_config.as_json()
+    content["mediaType"] = old.descriptor.media_type
+    content.pop("annotations", None)
+    descriptor = _write_json_blob(layout, old.descriptor.media_type, content)
+    _write_index(layout, descriptor, {})
+    return Manifest(descriptor, new_config, old.layers)
 
 
 def read_config(layout: Path, manifest: Manifest) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import httpx
 
 from toolchain.images import oci_layout
-from toolchain.images.build import BuiltImage
+from toolchain.images.built_image import BuiltImage
 from toolchain.images.errors import RegistryError
 from toolchain.images.oci_layout import Descriptor
 
@@ -63,7 +63,9 @@ def push(
     host, _, prefix = registry.rstrip("/").partition("/")
     path = "/".join(part for part in (prefix, repository or image.name) if part)
     if not host or not _REPOSITORY.match(path):
-        raise RegistryError(f"'{registry}' with repository '{path}' is no registry reference: host[:port][/path], in lower case")
+        raise RegistryError(
+            f"'{registry}' with repository '{path}' is no registry reference: host[:port][/path], in lower case"
+        )
     base_url = f"{'http' if plain_http else 'https'}://{host}"
     with (
         tempfile.TemporaryDirectory(prefix=".push-", dir=image.archive.parent) as scratch,
@@ -75,7 +77,9 @@ def push(
         for blob in dict.fromkeys((*manifest.layers, manifest.config)):
             new = session.upload(blob, oci_layout.blob_path(layout, blob.digest))
             if on_progress is not None:
-                on_progress(f"{'pushed' if new else 'there already'}: {blob.digest[:19]} {blob.size_bytes / 1e6:.1f} MB")
+                on_progress(
+                    f"{'pushed' if new else 'there already'}: {blob.digest[:19]} {blob.size_bytes / 1e6:.1f} MB"
+                )
         content = oci_layout.blob_path(layout, manifest.descriptor.digest).read_bytes()
         for name in (image.digest, *([tag] if tag else [])):
             session.put_manifest(name, manifest.descriptor, content)
@@ -144,10 +148,14 @@ class _Session:
 
     def _authenticate(self, refusal: httpx.Response) -> bool:
         challenge = refusal.headers.get("www-authenticate", "")
-        basic = None if self._credentials is None else httpx.BasicAuth(self._credentials.user, self._credentials.password)
+        basic = (
+            None if self._credentials is None else httpx.BasicAuth(self._credentials.user, self._credentials.password)
+        )
         if challenge.lower().startswith("basic"):
+            if basic is None:
+                return False
             self._client.auth = basic
-            return basic is not None
+            return True
         values = dict(_CHALLENGE.findall(challenge))
         if not challenge.lower().startswith("bearer") or "realm" not in values:
             return False

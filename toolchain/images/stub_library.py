@@ -28,8 +28,10 @@ _TYPE_INFO_BYTES = 16
 _ENTRY_BYTES = 32
 _SLOT_BYTES = 64
 _WRITE_TO_STDERR = (
-    b"\xbf" + struct.pack("<I", 2)  # mov edi, 2
-    + b"\xb8" + struct.pack("<I", 1)  # mov eax, write
+    b"\xbf"
+    + struct.pack("<I", 2)  # mov edi, 2
+    + b"\xb8"
+    + struct.pack("<I", 1)  # mov eax, write
     + b"\x0f\x05"  # syscall
 )
 # No stub's variable is bigger in any known library; all share one zeroed block, so the size costs no file space.
@@ -155,7 +157,9 @@ class _Stub:
         if self._types:
             info = (elf.Binding.GLOBAL << 4) | elf.SymbolKind.OBJECT
             symbol_table += struct.pack("<IBBHQQ", name_positions[1], info, 0, 0, 0, 0)
-        for symbol, position in zip(self._symbols, name_positions[-len(self._symbols) :] if self._symbols else [], strict=True):
+        for symbol, position in zip(
+            self._symbols, name_positions[-len(self._symbols) :] if self._symbols else [], strict=True
+        ):
             match symbol.kind:
                 case StubKind.FUNCTION | StubKind.ACCESSOR:
                     address, size, kind = function_addresses[symbol], _ENTRY_BYTES, elf.SymbolKind.FUNCTION
@@ -236,7 +240,20 @@ def _file_header() -> bytes:
     identification = b"\x7fELF\x02\x01\x01" + bytes(9)
     shared_object, x86_64 = 3, 62
     return identification + struct.pack(
-        "<HHIQQQIHHHHHH", shared_object, x86_64, 1, 0, _HEADER_BYTES, 0, 0, _HEADER_BYTES, _PROGRAM_HEADER_BYTES, _SEGMENTS, 64, 0, 0
+        "<HHIQQQIHHHHHH",
+        shared_object,
+        x86_64,
+        1,
+        0,
+        _HEADER_BYTES,
+        0,
+        0,
+        _HEADER_BYTES,
+        _PROGRAM_HEADER_BYTES,
+        _SEGMENTS,
+        64,
+        0,
+        0,
     )
 
 

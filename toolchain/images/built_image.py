@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -131,9 +132,7 @@ def _build(
     """Build into ``scratch/result``."""
     epoch_s = source_date_epoch()
     base_found = base_image.obtain(base, epoch_s=epoch_s, say=say)
-    packages, packages_key = dependencies.install(
-        recipe.dependency_group, cpu=accelerator is Accelerator.CPU, say=say
-    )
+    packages, packages_key = dependencies.install(recipe.dependency_group, cpu=accelerator is Accelerator.CPU, say=say)
     context = scratch / "context"
     for relative, path in recipe.files():
         target = context / relative
@@ -161,16 +160,14 @@ def _build(
         layout,
         say=say,
     )
-    manifest = oci_layout.read_manifest(layout)
+    manifest = oci_layout.without_builder_traces(layout)
     digest = manifest.descriptor.digest
     result = scratch / "result"
     result.mkdir()
     reference = f"{LOCAL_REGISTRY}/{recipe.name}@{digest}"
     oci_layout.pack(layout, manifest, result / _ARCHIVE, name=reference)
     record = asdict(
-        BuiltImage(
-            recipe.name, reference, digest, Path(_ARCHIVE), manifest.size_bytes, sources, base_found.digest
-        )
+        BuiltImage(recipe.name, reference, digest, Path(_ARCHIVE), manifest.size_bytes, sources, base_found.digest)
     )
     record["archive"] = _ARCHIVE
     record["archive_bytes"] = (result / _ARCHIVE).stat().st_size
@@ -180,10 +177,11 @@ def _build(
 def _load(folder: Path) -> BuiltImage | None:
     """Return the image in a folder; None where there is none, or a part of it is missing."""
     try:
-        record = json.loads((folder / _RECORD).read_text())
+        record: dict[str, Any] = json.loads((folder / _RECORD).read_text())
         if (folder / _ARCHIVE).stat().st_size != record.pop("archive_bytes"):
             return None
-        return BuiltImage(**{**record, "archive": folder / _ARCHIVE})
+        record["archive"] = folder / _ARCHIVE
+        return BuiltImage(**record)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
