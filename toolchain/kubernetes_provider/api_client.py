@@ -29,6 +29,8 @@ CONNECT_ATTEMPTS: Final = 3
 CONNECTIONS: Final = 64
 """The engine runs as many operations at once as it is told to; each may hold one watch and one request."""
 RETRIED_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
+_NOT_IN_SCHEMA: Final = b"failed to create typed patch object"
+"""An apply with a field that the kind does not have is answered by 500, though the fault is not the server's."""
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 
 
@@ -156,7 +158,7 @@ class ApiClient:
                     continue
                 if response.status == 401:
                     raise self._refused(_api_error(response.status, response.content))
-                if response.status not in RETRIED_STATUSES or last:
+                if response.status not in RETRIED_STATUSES or last or _NOT_IN_SCHEMA in response.content:
                     raise _api_error(response.status, response.content)
                 delay = _retry_after(response, delay)
             await asyncio.sleep(delay)

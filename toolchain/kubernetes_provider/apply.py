@@ -20,6 +20,7 @@ SHORTEST_REDACTED: Final = 4
 """Shorter secret values are left in messages: replacing each `a` would garble the text and hide nothing."""
 REDACTED: Final = "[secret]"
 _CONFLICT_OWNER: Final = re.compile(r'conflicts? with "([^"]*)"(?: with subresource "([^"]*)")?')
+_NOT_DECLARED: Final = re.compile(r"(\.[^;:\s]+): field not declared in schema")
 
 
 class ConflictError(ProviderError):
@@ -99,6 +100,10 @@ def _explained(error: ApiError, body: Mapping[str, Any], application: Applicatio
                 f'them over with the annotation {Annotation.PATCH_FORCE.value}: "true".'
             )
         )
+    if undeclared := _NOT_DECLARED.search(error.message):
+        field = undeclared.group(1).removeprefix(".")
+        text = f"{describe(body)}: the field {field} does not exist in {body['apiVersion']} {body['kind']}"
+        return RejectedError(text, ((field, "field not declared in schema"),))
     if error.code == 422:
         fields = tuple((cause.field, hide(cause.message)) for cause in error.causes)
         listed = "".join(f"\n  {field}: {message}" for field, message in fields)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from toolchain.kubernetes_provider.api_client import ApiClient, ApiError
-from toolchain.kubernetes_provider.apply import Application, RejectedError, apply
+from toolchain.kubernetes_provider.apply import Application, ConflictError, RejectedError, apply
 from toolchain.kubernetes_provider.configuration import Configuration
 from toolchain.kubernetes_provider.differences import (
     IMMUTABLE_PATHS,
@@ -25,7 +25,7 @@ _IMMUTABLE_MESSAGE: Final = re.compile(
     re.IGNORECASE,
 )
 """How the API server says that a field never changes in place; it has no reason code for it."""
-_NOT_DRY_RUN: Final = frozenset({400, 403, 404})
+NOT_DRY_RUN: Final = frozenset({400, 403, 404})
 """A dry run that fails so says nothing yet: a webhook that cannot dry-run, a namespace that goes away or that
 the same update creates."""
 _VOLATILE: Final = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"})
@@ -58,9 +58,7 @@ async def plan(
         comparison: the state's side and the program's.
         configuration: whether Secrets and ConfigMaps may change in place.
 
-    Raises:
-        ConflictError: another field manager owns what would change.
-        RejectedError: the new object is invalid.
+    An object that the server would refuse is a change like any other here: the update's preview reports it.
     """
     changes, news = comparison.changes(), comparison.news
     replaced = {path for path in changes if _always_replaces(path, news, configuration)}
@@ -70,10 +68,10 @@ async def plan(
         try:
             if await _is_already_so(client, application, comparison.old_outputs):
                 return DiffResult(changes=False)
+        except ConflictError:
+            pass  # the update (and its preview) says so; a refresh compares too, and must not fail by it
         except RejectedError as error:
             replaced |= immutable_paths(error, changes, str(news.get("kind")))
-            if not replaced:
-                raise
     return _result(changes, replaced, comparison)
 
 
@@ -88,7 +86,7 @@ async def _is_already_so(client: ApiClient, application: Application, outputs: M
         live = await client.get(path)
         tentative = await apply(client, application, dry_run=True)
     except ApiError as error:
-        if error.code in _NOT_DRY_RUN:
+        if error.code in NOT_DRY_RUN:
             return False
         raise
     settled = _significant(live)

@@ -22,7 +22,7 @@ from toolchain.kubernetes_provider.manifest import (
     is_set,
     metadata_of,
 )
-from toolchain.kubernetes_provider.planning import Comparison, plan
+from toolchain.kubernetes_provider.planning import NOT_DRY_RUN, Comparison, plan
 from toolchain.kubernetes_provider.state import field_manager, marked, outputs_of, planned_creation
 from toolchain.kubernetes_provider.waiting import Outcome, delete, timeout_for, until_gone, until_ready
 from toolchain.provider.interface import (
@@ -294,8 +294,10 @@ class KubernetesProvider(ResourceProvider):
     async def _tentative(self, application: Application) -> dict[str, Any] | None:
         try:
             return await apply(self._configured().client, application, dry_run=True)
-        except ApiError:
-            return None  # its namespace or a webhook comes with the same update; the update itself will tell
+        except ApiError as error:
+            if error.code in NOT_DRY_RUN:
+                return None
+            raise
 
     async def _make_room(self, request: CreateRequest, application: Application, context: Context) -> None:
         live = await self._live(application)

@@ -124,9 +124,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         result = await _answer(context, self._provider.read(read, self._context(request.urn)))
         if result.id is None:
             return provider_pb2.ReadResponse(id="")
-        return provider_pb2.ReadResponse(
-            id=result.id, inputs=encode(result.inputs), properties=encode(result.outputs)
-        )
+        return provider_pb2.ReadResponse(id=result.id, inputs=encode(result.inputs), properties=encode(result.outputs))
 
     async def Update(self, request: Any, context: Any) -> Any:
         update = UpdateRequest(
