@@ -1,6 +1,7 @@
 """The images that a cluster's containerd holds: how one gets in without a registry."""
 
 import re
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from toolchain.cluster.errors import CommandError, ImageError
 from toolchain.cluster.image_archive import archive_digest
 
 _NAMESPACE = "k8s.io"  # the one that the kubelet looks in
-_REFERENCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9._/:-]*?)(@(?P<digest>sha256:[0-9a-f]{64})|:(?P<tag>[\w.-]+))")
+_REFERENCE = re.compile(r"[a-z0-9][a-z0-9._/:-]*?(@(?P<digest>sha256:[0-9a-f]{64})|:[\w.-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,14 @@ class ImageStore:
         if wanted and held and wanted != held:
             raise ImageError(f"{archive} holds {held}, not {wanted}: build the image again, and use its digest")
         # Under a name of its own first: an import that is killed must not leave half an image of the right name.
-        base = f"modelfleet.local/import/{match['name'].rpartition('/')[2].partition(':')[0]}"
+        base = f"modelfleet.local/import-{secrets.token_hex(8)}"
         try:
-            said = self._ctr("images", "import", "--base-name", base, "--digests", str(archive))
+            self._ctr("images", "import", "--base-name", base, "--digests", str(archive))
         except CommandError as error:
             raise ImageError(f"{archive} can't be imported: {error}") from error
-        imported = re.findall(r"^unpacking (\S+) \((sha256:[0-9a-f]{64})\)", said, re.MULTILINE)
-        names, digests = [name for name, _ in imported], {digest for _, digest in imported}
+        # REF TYPE DIGEST …
+        rows = [line.split() for line in self._ctr("images", "list", f"name~=^{base}").splitlines()[1:]]
+        names, digests = [row[0] for row in rows], {row[2] for row in rows}
         try:
             if len(digests) != 1 or (wanted and digests != {wanted}):
                 held = ", ".join(sorted(digests)) or "no image"
@@ -61,7 +63,7 @@ class ImageStore:
         finally:
             # Image references have no content of their own: what `reference` points to stays.
             if names:
-                self._ctr("images", "remove", *dict.fromkeys(names))
+                self._ctr("images", "remove", *names)
 
     def _ctr(self, *arguments: str) -> str:
         return run("ctr", "--address", str(self.socket), "--namespace", _NAMESPACE, *arguments, timeout_s=600)

@@ -129,9 +129,17 @@ def launch(layout: ClusterLayout) -> tuple[ProcessIdentity, ProcessIdentity]:
 def end(layout: ClusterLayout, supervisor: ProcessIdentity | None, *, grace_s: float) -> None:
     """End the supervisor, and with it every process of the cluster.
 
+    Args:
+        layout: the cluster.
+        supervisor: its supervisor; ``None`` looks for one, whose start was killed before it could be written down.
+        grace_s: how long the supervisor may take to end in order.
+
     Raises:
         StopError: processes are left that even SIGKILL does not end.
     """
+    if supervisor is None:
+        found = _find_supervisor(layout)
+        supervisor = found and found[1]
     if supervisor is not None and supervisor.alive():
         _signal(supervisor.pid, signal.SIGTERM)
         deadline = time.monotonic() + grace_s

@@ -244,6 +244,8 @@ class Supervisor:
             self._reap()
 
     def _pod_processes(self) -> set[int]:
+        if os.getpid() != 1:  # outside a PID namespace of its own, every other process is somebody else's
+            return set()
         daemons = {supervised.process for supervised in self._daemons}
         found = set()
         for entry in Path("/proc").iterdir():

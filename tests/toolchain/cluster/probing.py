@@ -1,5 +1,6 @@
 """Small words to talk about a real cluster and what its pods can reach."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -156,6 +157,16 @@ class Kubernetes:
         )
         return eventually(lambda: self.balancer_address(namespace, name), f"service {name} has an address", 20)
 
+    def load_balancer_of_class(self, namespace: str, name: str, of_class: str) -> None:
+        self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": name, "namespace": namespace},
+                "spec": {"type": "LoadBalancer", "loadBalancerClass": of_class, "ports": [{"port": 80}]},
+            }
+        )
+
     def balancer_address(self, namespace: str, name: str) -> str:
         service = self.get("Service", name, namespace) or {}
         ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress", [])
@@ -173,6 +184,7 @@ def kill_daemon(cluster: EmbeddedCluster, word: str) -> None:
     """Kill the daemon whose command line has ``word``, and wait until it was started again."""
     before = cluster.status()
     for pid in CgroupRoot(f"modelfleet-{before.name}").processes():
-        if word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
-            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(FileNotFoundError):  # a probe's process may be gone already
+            if word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
     eventually(lambda: cluster.status().restarts > before.restarts, f"{word} was restarted", 30)
