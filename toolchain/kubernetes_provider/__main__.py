@@ -21,5 +21,10 @@ def sdk_version() -> str:
     return json.loads((Path(spec.origin).parent / "pulumi-plugin.json").read_text())["version"]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve until the engine goes away."""
     serve(KubernetesProvider(sdk_version()))
+
+
+if __name__ == "__main__":
+    main()

@@ -31,6 +31,7 @@ from toolchain.builder import ensure
 from toolchain.kubernetes_provider.__main__ import sdk_version
 
 START_LIMIT_S = 60.0
+SIMULATED_NODE = "simulated"
 
 
 def free_port() -> int:
@@ -168,9 +169,11 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
                 "kube-controller-manager",
                 *(str(kubernetes / "kube-controller-manager"), f"--kubeconfig={folder}/controllers.kubeconfig"),
                 *("--leader-elect=false", "--secure-port=0", "--concurrent-namespace-syncs=5"),
-                "--controllers=*,-nodeipam,-cloud-node-lifecycle,-service-lb-controller",
+                # The simulated node has no heartbeat; nobody shall mark it lost.
+                "--controllers=*,-node-lifecycle-controller,-taint-eviction-controller,-node-ipam-controller",
             )
             eventually(lambda: plane.get("/api/v1/namespaces/default"), what="the default namespace")
+            plane.post("/api/v1/nodes", {"metadata": {"name": SIMULATED_NODE}})
             yield plane
     finally:
         for each in reversed(processes):
@@ -322,6 +325,9 @@ class SimulatedKubelet:
         status = self.behave(pod)
         if status is not None and {**pod["status"], **status} != pod["status"]:
             try:
+                if "containerStatuses" in status and "nodeName" not in pod["spec"]:
+                    target = {"kind": "Node", "name": SIMULATED_NODE}
+                    self.plane.post(f"{path}/binding", {"metadata": pod["metadata"], "target": target})
                 self.plane.patch(f"{path}/status", {"status": status})
             except httpx.HTTPStatusError:
                 return  # it was deleted meanwhile
