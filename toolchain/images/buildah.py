@@ -6,8 +6,8 @@ process, only an unfinished container in the storage, which the next build remov
 """
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,8 +42,14 @@ class BuildahBuilder:
         """
         if shutil.which("buildah") is None:
             raise BuilderMissingError("buildah is missing: apt-get install buildah")
-        with self._session() as (prefix, environment):
-            arguments = {"BASE": build.base.reference, "BASE_DIGEST": build.base.digest, **build.arguments}
+        with self._session() as (prefix, environment, scratch):
+            base = build.base.reference
+            if build.base.layout is not None:
+                # buildah makes an image name of the path, and not every path is one (`/root/.cache`); a link's is.
+                link = scratch / "base"
+                link.symlink_to(build.base.layout)
+                base = f"oci:{link}:base"
+            arguments = {"BASE": base, "BASE_DIGEST": build.base.digest, **build.arguments}
             command = [
                 *prefix,
                 "build",
@@ -60,32 +66,44 @@ class BuildahBuilder:
             for name, value in sorted(arguments.items()):
                 command += ["--build-arg", f"{name}={value}"]
             tag = f"modelfleet.local/{build.name}:latest"
-            run_build([*command, "--tag", tag, str(build.context)], name=build.name, say=say, environment=environment)
+            command += ["--tag", tag, str(build.context)]
+            run_build(command, name=build.name, say=say, environment=environment)
             say("compressing the layers")
             push = [*prefix, "push", "--quiet", "--format", "oci", "--disable-compression=false"]
             push += ["--compression-format", "zstd", "--compression-level", _ZSTD_LEVEL]
             run_build([*push, tag, f"oci:{layout}:{build.name}"], name=build.name, say=say, environment=environment)
 
     @contextmanager
-    def _session(self) -> Iterator[tuple[list[str], dict[str, str]]]:
-        """Give the command prefix and environment of one build; one at a time on a storage."""
+    def _session(self) -> Iterator[tuple[list[str], dict[str, str], Path]]:
+        """Give command prefix, environment and working folder of one build; one at a time on a storage."""
         self._storage.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self._storage.parent / f".{self._storage.name}.lock"):
             if _size_bytes(self._storage) > _STORAGE_LIMIT_BYTES:
                 shutil.rmtree(self._storage)
             # The run root holds mount counts, true only as long as the mount namespace: a new one for each build.
-            with tempfile.TemporaryDirectory(prefix="modelfleet-buildah-") as runroot:
+            with _scratch_folder() as runroot:
                 environment = {
                     **os.environ,
                     "BUILDAH_ISOLATION": "chroot",
-                    "TMPDIR": runroot,
+                    "TMPDIR": str(runroot),
                     "STORAGE_DRIVER": _driver(self._storage),
                     # Otherwise the user's storage.conf would add its own stores and mount options.
                     "CONTAINERS_STORAGE_CONF": "/dev/null",
                 }
                 prefix = [*_NAMESPACES, "buildah", "--root", str(self._storage), "--runroot", f"{runroot}/run"]
                 run_build([*prefix, "rm", "--all"], name="storage", say=_ignore, environment=environment)
-                yield prefix, environment
+                yield prefix, environment, runroot
+
+
+@contextmanager
+def _scratch_folder() -> Iterator[Path]:
+    """Give an empty folder whose path may be part of an image name: lower case, and no `_` at an end."""
+    folder = Path("/tmp") / f"modelfleet-buildah-{secrets.token_hex(8)}"  # noqa: S108 - made here, 0700, unguessable
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _driver(storage: Path) -> str:
