@@ -5,12 +5,19 @@ official ones), and the simulated clouds of a rehearsal. They name things and st
 stack must stay with its own; see docs/adr/0003-plugin-flavours.md.
 """
 
+import json
 import os
+import subprocess
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from toolchain.errors import FlavourMismatchError
+from toolchain.errors import FlavourMismatchError, ToolchainError
 
+TAG: Final = "modelfleet:plugins"
+"""The stack tag that holds the flavour. `pulumi stack tag ls` shows it."""
+CHECKED_VARIABLE: Final = "MODELFLEET_FLAVOUR_CHECKED"
+"""Set by `fleet` for the engine that it starts, once it has compared the record itself."""
 VARIABLE: Final = "MODELFLEET_FLAVOUR"
 """The environment variable by which a program or plugin learns in whose company it runs."""
 
@@ -75,3 +82,68 @@ def require_same(stack: str, recorded: str, flavour: Flavour) -> None:
         f"holds. To go on with what made it, {way_out}; or take the stack down with it first, "
         f"then bring it up anew."
     )
+
+
+def guard_program(stack: str, *, dry_run: bool) -> None:
+    """Keep a stack with its flavour under the plain CLI too: called by the Pulumi program before anything else.
+
+    Costs nothing under ``fleet``, which has looked already. Elsewhere the record is read (0.3 s), and written by the
+    first real update.
+
+    Args:
+        stack: the stack that the program runs for.
+        dry_run: whether this is a preview.
+
+    Raises:
+        FlavourMismatchError: another flavour made the stack; the message has the way out.
+        ToolchainError: the backend can't be asked.
+    """
+    if os.environ.get(CHECKED_VARIABLE) == stack:
+        return
+    flavour = running_flavour()
+    recorded = read_record(stack, os.environ)
+    require_same(stack, recorded, flavour)
+    if not recorded and not dry_run:
+        write_record(stack, flavour, os.environ)
+
+
+def read_record(stack: str, environment: Mapping[str, str], folder: str | os.PathLike[str] = ".") -> str:
+    """Return which flavour made a stack, nothing for one that is still empty.
+
+    Args:
+        stack: a stack that the backend knows.
+        environment: the environment for the CLI.
+        folder: a folder of the project.
+
+    Raises:
+        ToolchainError: the backend can't be asked.
+    """
+    return json.loads(_pulumi(environment, folder, "ls", "--json", "--stack", stack)).get(TAG, "")
+
+
+def write_record(
+    stack: str, flavour: Flavour, environment: Mapping[str, str], folder: str | os.PathLike[str] = "."
+) -> None:
+    """Write down which flavour makes a stack; the arguments are those of ``read_record``.
+
+    Raises:
+        ToolchainError: the backend can't be written.
+    """
+    _pulumi(environment, folder, "set", TAG, str(flavour), "--stack", stack)
+
+
+def _pulumi(environment: Mapping[str, str], folder: str | os.PathLike[str], *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["pulumi", "stack", "tag", *arguments, "--non-interactive"],
+            cwd=folder,
+            env=dict(environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise ToolchainError("there is no pulumi on PATH, to ask whose plugins made the stack") from None
+    if done.returncode:
+        raise ToolchainError(f"`pulumi stack tag {' '.join(arguments)}` failed:\n{done.stderr.strip()}")
+    return done.stdout

@@ -1,19 +1,12 @@
-"""The record that keeps a stack with the plugins that made it: a tag of the stack, which lives in its backend."""
+"""The record that keeps a stack with the plugins that made it, as ``fleet`` reads and writes it."""
 
-import json
 import os
-import subprocess
-from typing import Final
 
-from toolchain.errors import ToolchainError
-from toolchain.flavour import Flavour, require_same
+from toolchain.flavour import Flavour, read_record, require_same, write_record
 from toolchain.locations import clone_dir
 from toolchain.pulumi_home import pulumi_environment
 
-__all__ = ["TAG", "Flavour", "check_flavour", "record_flavour", "recorded_flavour"]
-
-TAG: Final = "modelfleet:plugins"
-"""The stack tag that holds the flavour. `pulumi stack tag ls` shows it."""
+__all__ = ["Flavour", "check_flavour", "record_flavour", "recorded_flavour"]
 
 
 def check_flavour(backend: str, stack: str, flavour: Flavour) -> None:
@@ -38,7 +31,7 @@ def record_flavour(backend: str, stack: str, flavour: Flavour) -> None:
         ToolchainError: the backend can't be asked or written.
     """
     if recorded_flavour(backend, stack, flavour) != flavour:
-        _pulumi(backend, flavour, "stack", "tag", "set", TAG, str(flavour), "--stack", stack)
+        write_record(stack, flavour, _environment(backend, flavour), clone_dir())
 
 
 def recorded_flavour(backend: str, stack: str, flavour: Flavour) -> str:
@@ -52,20 +45,8 @@ def recorded_flavour(backend: str, stack: str, flavour: Flavour) -> str:
     Raises:
         ToolchainError: the backend can't be asked.
     """
-    tags = json.loads(_pulumi(backend, flavour, "stack", "tag", "ls", "--json", "--stack", stack))
-    return tags.get(TAG, "")
+    return read_record(stack, _environment(backend, flavour), clone_dir())
 
 
-def _pulumi(backend: str, flavour: Flavour, *arguments: str) -> str:
-    environment = {**os.environ, **pulumi_environment(flavour), "PULUMI_BACKEND_URL": backend}
-    done = subprocess.run(
-        ["pulumi", *arguments, "--non-interactive"],
-        cwd=clone_dir(),
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise ToolchainError(f"`pulumi {' '.join(arguments)}` failed:\n{done.stderr.strip()}")
-    return done.stdout
+def _environment(backend: str, flavour: Flavour) -> dict[str, str]:
+    return {**os.environ, **pulumi_environment(flavour), "PULUMI_BACKEND_URL": backend}

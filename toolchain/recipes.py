@@ -35,7 +35,7 @@ class Recipe:
         tags: build tags.
         ldflags: flags for the linker.
         files: scripts to install beside the binaries.
-        cold_bytes: disk space that a build with empty caches takes (measured; module cache, build cache and
+        cold_bytes: disk space that a build with empty caches takes (rounded up; module cache, build cache and
             binaries), which is asked for before it starts.
         purpose: what it is for, in a few words.
     """

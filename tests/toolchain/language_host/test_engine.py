@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from toolchain import plugin_flavours
 from toolchain.errors import FlavourMismatchError
 from toolchain.flavour import Flavour
+from toolchain.locations import clone_dir
 from toolchain.plugin_flavours import check_flavour, record_flavour
 from toolchain.pulumi_home import pulumi_environment
 
@@ -289,11 +291,9 @@ def test_a_missing_environment_and_a_wrong_option_say_what_to_do(project: Projec
 def test_a_plugin_that_nobody_has_is_no_obstacle_until_it_is_used(project: Project, tmp_path: Path) -> None:
     """An SDK of another cloud may be installed: only what a program uses must be there."""
     home = tmp_path / "home"
-    home.mkdir()
-    (home / "plugins").mkdir()
     own = Path(project.environment["PULUMI_HOME"]) / "plugins"
     for host in own.glob("language-python-*"):
-        (home / "plugins" / host.name).symlink_to(host)
+        shutil.copytree(host, home / "plugins" / host.name)
     project.environment = {**project.environment, "PULUMI_HOME": str(home)}
     project.program("import pulumi\npulumi.export('fine', True)\n")
     project.run("stack", "select", "dev")
@@ -313,3 +313,21 @@ def test_the_flavour_of_a_stack_is_recorded_in_its_backend_and_another_refused(
     with pytest.raises(FlavourMismatchError, match=r"stack dev was made with modelfleet's own plugins"):
         check_flavour(backend, "dev", Flavour.OFFICIAL)
     assert "modelfleet:plugins" in project.run("stack", "tag", "ls")
+
+
+def test_a_program_under_the_plain_cli_keeps_its_stack_with_its_flavour(project: Project) -> None:
+    project.program(
+        f"import sys\nsys.path.insert(0, {str(clone_dir())!r})\n"
+        "import pulumi\nfrom toolchain.flavour import guard_program\n"
+        "guard_program(pulumi.get_stack(), dry_run=pulumi.runtime.is_dry_run())\n"
+        "pulumi.export('made', True)\n"
+    )
+    project.run("preview")
+    assert "modelfleet:plugins" not in project.run("stack", "tag", "ls")
+    project.run("up", "--yes", "--skip-preview")
+    assert "modelfleet:plugins" in project.run("stack", "tag", "ls")
+    project.run("preview")
+    project.environment["MODELFLEET_FLAVOUR"] = "simulated"
+    assert "stack dev was made with modelfleet's own plugins" in project.fail("preview")
+    project.environment["MODELFLEET_FLAVOUR_CHECKED"] = "dev"
+    project.run("preview")
