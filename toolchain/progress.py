@@ -111,7 +111,7 @@ class TerminalProgress:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("[dim]{task.fields[detail]}"),
-            console=Console(stderr=True),
+            console=Console(stderr=True, highlight=False),
             transient=True,
         )
         self._task = self._live.add_task(title, total=None, detail="")
