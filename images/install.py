@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a program of a build stage, no module of a package
 """Runs in an image's build stage, with the image's own Python: lays out a tree of packages or code, compiled.
 
     install.py packages SOURCE TARGET   copy installed packages, compile them, import $PROOF_IMPORTS from them

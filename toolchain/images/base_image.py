@@ -78,7 +78,8 @@ _FOLDERS = {
     "home/nonroot": 0o700,
 }
 _WRITTEN_FILES = {
-    "etc/passwd": f"root:x:0:0:root:/root:/nonexistent\nnonroot:x:{USER_ID}:{USER_ID}:nonroot:/home/nonroot:/nonexistent\n",
+    "etc/passwd": "root:x:0:0:root:/root:/nonexistent\n"
+    f"nonroot:x:{USER_ID}:{USER_ID}:nonroot:/home/nonroot:/nonexistent\n",
     "etc/group": f"root:x:0:\nnonroot:x:{USER_ID}:\n",
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n",
     "etc/os-release": f'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME={SUITE}\nPRETTY_NAME="Debian 12, Python only"\n',
@@ -105,7 +106,7 @@ def identity(base: str | None) -> str:
         return f"debian-{_recipe_key()}"
     if not _PINNED.match(reference):
         raise BaseImageError(
-            f"the base image '{reference}' has to be pinned: registry/name@sha256:<64 hex digits> (no tag; the host first)"
+            f"the base image '{reference}' has to be pinned: host/name@sha256:<64 hex digits>, without a tag"
         )
     return reference
 

@@ -5,10 +5,10 @@ process, only an unfinished container in the storage, which the next build remov
 (no container runtime, no cgroups), as they only copy and compile files.
 """
 
+import hashlib
 import os
-import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,14 +74,14 @@ class BuildahBuilder:
             run_build([*push, tag, f"oci:{layout}:{build.name}"], name=build.name, say=say, environment=environment)
 
     @contextmanager
-    def _session(self) -> Iterator[tuple[list[str], dict[str, str], Path]]:
+    def _session(self) -> Generator[tuple[list[str], dict[str, str], Path]]:
         """Give command prefix, environment and working folder of one build; one at a time on a storage."""
         self._storage.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self._storage.parent / f".{self._storage.name}.lock"):
             if _size_bytes(self._storage) > _STORAGE_LIMIT_BYTES:
                 shutil.rmtree(self._storage)
             # The run root holds mount counts, true only as long as the mount namespace: a new one for each build.
-            with _scratch_folder() as runroot:
+            with _scratch_folder(self._storage) as runroot:
                 environment = {
                     **os.environ,
                     "BUILDAH_ISOLATION": "chroot",
@@ -96,9 +96,14 @@ class BuildahBuilder:
 
 
 @contextmanager
-def _scratch_folder() -> Iterator[Path]:
-    """Give an empty folder whose path may be part of an image name: lower case, and no `_` at an end."""
-    folder = Path("/tmp") / f"modelfleet-buildah-{secrets.token_hex(8)}"  # noqa: S108 - made here, 0700, unguessable
+def _scratch_folder(storage: Path) -> Generator[Path]:
+    """Give an empty folder whose path may be part of an image name: lower case, and no `_` at an end.
+
+    It is the storage's own, under the storage's lock: what a killed build left in it is removed here.
+    """
+    key = hashlib.sha256(str(storage).encode()).hexdigest()[:16]
+    folder = Path("/tmp") / f"modelfleet-buildah-{os.geteuid()}-{key}"  # noqa: S108 - mkdir refuses another's folder
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     try:
         yield folder

@@ -96,7 +96,15 @@ def build(
         _remove_leftovers(folder)
         try:
             with tempfile.TemporaryDirectory(prefix=f".{folder.name}-part-", dir=folder.parent) as scratch:
-                _build(recipe, sources, base, accelerator, builder, Path(scratch), say)
+                _build(
+                    recipe,
+                    Path(scratch),
+                    sources=sources,
+                    base=base,
+                    accelerator=accelerator,
+                    builder=builder,
+                    say=say,
+                )
                 shutil.rmtree(folder, ignore_errors=True)
                 (Path(scratch) / "result").rename(folder)
         except OSError as error:
@@ -122,11 +130,12 @@ def list_built(name: str | None = None) -> list[BuiltImage]:
 
 def _build(
     recipe: ImageRecipe,
+    scratch: Path,
+    *,
     sources: str,
     base: str | None,
     accelerator: Accelerator,
     builder: ImageBuilder | None,
-    scratch: Path,
     say: Callable[[str], None],
 ) -> None:
     """Build into ``scratch/result``."""

@@ -86,12 +86,15 @@ def write_single_layer(layout: Path, root_tar: Path, *, epoch_s: int, comment: s
     blobs.mkdir(parents=True)
     plain = hashlib.sha256()
     compressed_path = blobs / ".layer"
-    with root_tar.open("rb") as source, compressed_path.open("wb") as raw:
+    with (
+        root_tar.open("rb") as source,
+        compressed_path.open("wb") as raw,
         # mtime=0 and no name: gzip's header would otherwise hold both.
-        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as target:
-            for chunk in iter(lambda: source.read(_CHUNK), b""):
-                plain.update(chunk)
-                target.write(chunk)
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as target,
+    ):
+        for chunk in iter(lambda: source.read(_CHUNK), b""):
+            plain.update(chunk)
+            target.write(chunk)
     with compressed_path.open("rb") as file:
         digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     layer = Descriptor(_LAYER_TYPE, digest, compressed_path.stat().st_size)

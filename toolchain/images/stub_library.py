@@ -19,6 +19,10 @@ _HEADER_BYTES = 64
 _PROGRAM_HEADER_BYTES = 56
 _SEGMENTS = 4
 _VERSION_DEFINITION_BYTES = 28  # Elf64_Verdef and the one Elf64_Verdaux that follows it
+_DYNAMIC_ENTRY_BYTES = 16
+_DYNAMIC_ENTRIES = 16  # one more than a stub ever has, for the end
+_RELOCATION_BYTES = 24
+_PT_GNU_STACK = 0x6474E551
 _R_X86_64_64 = 1
 _R_X86_64_RELATIVE = 8
 # The virtual table of a C++ class without bases (Itanium C++ ABI 2.9.5); its address point is 16 bytes in.
@@ -99,110 +103,129 @@ class _Stub:
 
     def image(self) -> bytes:
         """Lay out: read-only and executable segment (tables, code), then a writable one (dynamic section, data)."""
-        name_positions = [self._strings.add(name) for name in self._names]
-        type_names = [self._strings.add(s.name.removeprefix("_ZTI")) for s in self._types]
-        version_table = self._version_definitions()
-        hash_table = self._hash_table()
-        version_indices = self._version_indices()
-        needed = [self._strings.add(_CXX_RUNTIME)] if self._types else []
-        soname = self._strings.add(self._soname)
-
-        symbol_table_at = _HEADER_BYTES + _SEGMENTS * _PROGRAM_HEADER_BYTES
-        hash_at = symbol_table_at + elf.SYMBOL_BYTES * len(self._names)
-        version_indices_at = _align(hash_at + len(hash_table), 8)
-        versions_at = _align(version_indices_at + len(version_indices), 8)
-        relocations_at = _align(versions_at + len(version_table), 8)
-        relocation_bytes = 24 * 2 * len(self._types)
-        code_at = _align(relocations_at + relocation_bytes, 16)
+        # All strings first: their table is the last part of the first segment, and everything else lies before it.
+        for name in (*self._names, *map(_type_name, self._types), self._soname, *self._versions, _CXX_RUNTIME):
+            self._strings.add(name)
+        versions, hashes, indices = self._version_definitions(), self._hash_table(), self._version_indices()
         abort = _abort_routine(f": {self._complaint}\n".encode())
-        entries_at = _align(code_at + len(abort), 16)
-        strings_at = entries_at + _ENTRY_BYTES * len(self._functions)
-        function_addresses = {s: entries_at + _ENTRY_BYTES * i for i, s in enumerate(self._functions)}
-        text_end = strings_at + len(self._strings.data)
+        at = self._places(len(hashes), len(indices), len(versions), len(abort))
+        parts = (
+            (0, _file_header()),
+            (at.symbols, self._symbol_table(at)),
+            (at.hashes, hashes),
+            (at.indices, indices),
+            (at.versions, versions),
+            (at.relocations, self._relocations(at)),
+            (at.abort, abort),
+            (at.functions, self._functions_code(at)),
+            (at.strings, self._strings.data),
+            (at.data, self._dynamic_section(at)),
+            (_HEADER_BYTES, _program_headers(at)),
+        )
+        image = bytearray(at.file_end)
+        for position, part in parts:
+            image[position : position + len(part)] = part
+        return bytes(image)
 
-        # The writable segment starts at the same offset within a page, as the linker maps whole pages.
-        data_at = _align(text_end, _PAGE)
-        dynamic = [
-            *((elf.DT_NEEDED, position) for position in needed),
-            (elf.DT_SONAME, soname),
-            (elf.DT_HASH, hash_at),
-            (elf.DT_STRTAB, strings_at),
-            (elf.DT_SYMTAB, symbol_table_at),
+    def _places(self, hash_bytes: int, index_bytes: int, version_bytes: int, abort_bytes: int) -> "_Places":
+        symbols = _HEADER_BYTES + _SEGMENTS * _PROGRAM_HEADER_BYTES
+        hashes = symbols + elf.SYMBOL_BYTES * len(self._names)
+        indices = _align(hashes + hash_bytes, 8)
+        versions = _align(indices + index_bytes, 8)
+        relocations = _align(versions + version_bytes, 8)
+        abort = _align(relocations + _RELOCATION_BYTES * 2 * len(self._types), 16)
+        functions = _align(abort + abort_bytes, 16)
+        strings = functions + _ENTRY_BYTES * len(self._functions)
+        text_end = strings + len(self._strings.data)
+        # The linker maps whole pages, so the writable segment starts on one of its own.
+        data = _align(text_end, _PAGE)
+        types = data + _DYNAMIC_ENTRY_BYTES * _DYNAMIC_ENTRIES
+        file_end = types + _TYPE_INFO_BYTES * len(self._types)
+        variables = _align(file_end, _SLOT_BYTES)
+        slots = variables + _VARIABLE_BYTES
+        return _Places(
+            symbols=symbols,
+            hashes=hashes,
+            indices=indices,
+            versions=versions,
+            relocations=relocations,
+            abort=abort,
+            functions=functions,
+            strings=strings,
+            text_end=text_end,
+            data=data,
+            types=types,
+            file_end=file_end,
+            variables=variables,
+            slots=slots,
+            memory_end=slots + _SLOT_BYTES * len(self._functions),
+        )
+
+    def _dynamic_section(self, at: "_Places") -> bytes:
+        entries = [
+            (elf.DT_SONAME, self._strings.add(self._soname)),
+            (elf.DT_HASH, at.hashes),
+            (elf.DT_STRTAB, at.strings),
+            (elf.DT_SYMTAB, at.symbols),
             (elf.DT_STRSZ, len(self._strings.data)),
             (elf.DT_SYMENT, elf.SYMBOL_BYTES),
         ]
         if self._types:
-            dynamic += [(elf.DT_RELA, relocations_at), (elf.DT_RELASZ, relocation_bytes), (elf.DT_RELAENT, 24)]
+            entries += [
+                (elf.DT_NEEDED, self._strings.add(_CXX_RUNTIME)),
+                (elf.DT_RELA, at.relocations),
+                (elf.DT_RELASZ, _RELOCATION_BYTES * 2 * len(self._types)),
+                (elf.DT_RELAENT, _RELOCATION_BYTES),
+            ]
         if self._versions:
-            dynamic += [
-                (elf.DT_VERSYM, version_indices_at),
-                (elf.DT_VERDEF, versions_at),
+            entries += [
+                (elf.DT_VERSYM, at.indices),
+                (elf.DT_VERDEF, at.versions),
                 (elf.DT_VERDEFNUM, len(self._versions) + 1),
             ]
-        dynamic_section = b"".join(struct.pack("<QQ", *entry) for entry in [*dynamic, (elf.DT_NULL, 0)])
-        types_at = data_at + len(dynamic_section)
-        data_end = types_at + _TYPE_INFO_BYTES * len(self._types)
-        variables_at = _align(data_end, _SLOT_BYTES)
-        slots_at = variables_at + _VARIABLE_BYTES
-        memory_end = slots_at + _SLOT_BYTES * len(self._functions)
-        entries = b"".join(
-            _accessor(at, slot_at=slots_at + _SLOT_BYTES * number)
-            if s.kind is StubKind.ACCESSOR
-            else _function(at, name_at=strings_at + self._strings.add(s.name), name=s.name, abort_at=code_at)
-            for number, (s, at) in enumerate(function_addresses.items())
-        )
+        packed = b"".join(struct.pack("<QQ", *entry) for entry in entries)
+        return packed.ljust(_DYNAMIC_ENTRY_BYTES * _DYNAMIC_ENTRIES, b"\0")  # zeros are DT_NULL, the end
 
-        type_addresses = {s.name: types_at + _TYPE_INFO_BYTES * i for i, s in enumerate(self._types)}
-        symbol_table = bytearray(elf.SYMBOL_BYTES)
+    def _symbol_table(self, at: "_Places") -> bytes:
+        table = bytearray(elf.SYMBOL_BYTES)
         if self._types:
             info = (elf.Binding.GLOBAL << 4) | elf.SymbolKind.OBJECT
-            symbol_table += struct.pack("<IBBHQQ", name_positions[1], info, 0, 0, 0, 0)
-        for symbol, position in zip(
-            self._symbols, name_positions[-len(self._symbols) :] if self._symbols else [], strict=True
-        ):
+            table += struct.pack("<IBBHQQ", self._strings.add(_CLASS_TYPE_INFO), info, 0, 0, 0, 0)
+        functions = {symbol: at.functions + _ENTRY_BYTES * i for i, symbol in enumerate(self._functions)}
+        types = {symbol: at.types + _TYPE_INFO_BYTES * i for i, symbol in enumerate(self._types)}
+        for symbol in self._symbols:
             match symbol.kind:
                 case StubKind.FUNCTION | StubKind.ACCESSOR:
-                    address, size, kind = function_addresses[symbol], _ENTRY_BYTES, elf.SymbolKind.FUNCTION
+                    address, size, kind = functions[symbol], _ENTRY_BYTES, elf.SymbolKind.FUNCTION
                 case StubKind.TYPE_INFO:
-                    address, size, kind = type_addresses[symbol.name], _TYPE_INFO_BYTES, elf.SymbolKind.OBJECT
+                    address, size, kind = types[symbol], _TYPE_INFO_BYTES, elf.SymbolKind.OBJECT
                 case StubKind.VARIABLE:
-                    address, size, kind = variables_at, _VARIABLE_BYTES, elf.SymbolKind.OBJECT
-            info = (elf.Binding.GLOBAL << 4) | kind
+                    address, size, kind = at.variables, _VARIABLE_BYTES, elf.SymbolKind.OBJECT
             # Any section number but 0 (undefined) and the reserved ones says "defined"; there are no sections.
-            symbol_table += struct.pack("<IBBHQQ", position, info, 0, 1, address, size)
+            info = (elf.Binding.GLOBAL << 4) | kind
+            table += struct.pack("<IBBHQQ", self._strings.add(symbol.name), info, 0, 1, address, size)
+        return bytes(table)
 
-        relocations = bytearray()
-        for symbol, type_name in zip(self._types, type_names, strict=True):
-            address = type_addresses[symbol.name]
-            relocations += struct.pack("<QQq", address, (1 << 32) | _R_X86_64_64, 16)
-            relocations += struct.pack("<QQq", address + 8, _R_X86_64_RELATIVE, strings_at + type_name)
+    def _relocations(self, at: "_Places") -> bytes:
+        """Return what fills in a type's description: the C++ runtime's table (symbol 1), and the type's name."""
+        table = bytearray()
+        for number, symbol in enumerate(self._types):
+            address = at.types + _TYPE_INFO_BYTES * number
+            name = at.strings + self._strings.add(_type_name(symbol))
+            table += struct.pack("<QQq", address, (1 << 32) | _R_X86_64_64, 16)
+            table += struct.pack("<QQq", address + 8, _R_X86_64_RELATIVE, name)
+        return bytes(table)
 
-        image = bytearray(data_end)
-        for position, part in (
-            (0, _file_header()),
-            (symbol_table_at, symbol_table),
-            (hash_at, hash_table),
-            (version_indices_at, version_indices),
-            (versions_at, version_table),
-            (relocations_at, relocations),
-            (code_at, abort),
-            (entries_at, entries),
-            (strings_at, self._strings.data),
-            (data_at, dynamic_section),
-        ):
-            image[position : position + len(part)] = part
-        readable, writable, executable = 4, 2, 1
-        segments = (
-            (elf.PT_LOAD, readable | executable, 0, text_end, text_end, _PAGE),
-            (elf.PT_LOAD, readable | writable, data_at, data_end - data_at, memory_end - data_at, _PAGE),
-            (elf.PT_DYNAMIC, readable | writable, data_at, len(dynamic_section), len(dynamic_section), 8),
-            (0x6474E551, readable | writable, 0, 0, 0, 16),  # PT_GNU_STACK: the stack is not executable
-        )
-        for number, (kind, flags, start, file_bytes, memory_bytes, alignment) in enumerate(segments):
-            header = struct.pack("<IIQQQQQQ", kind, flags, start, start, start, file_bytes, memory_bytes, alignment)
-            at = _HEADER_BYTES + number * _PROGRAM_HEADER_BYTES
-            image[at : at + _PROGRAM_HEADER_BYTES] = header
-        return bytes(image)
+    def _functions_code(self, at: "_Places") -> bytes:
+        code = bytearray()
+        for number, symbol in enumerate(self._functions):
+            here = at.functions + _ENTRY_BYTES * number
+            if symbol.kind is StubKind.ACCESSOR:
+                code += _accessor(here, slot_at=at.slots + _SLOT_BYTES * number)
+            else:
+                name_at = at.strings + self._strings.add(symbol.name)
+                code += _function(here, name_at=name_at, name=symbol.name, abort_at=at.abort)
+        return bytes(code)
 
     def _hash_table(self) -> bytes:
         """Return the System V hash table: buckets of chains of symbol numbers."""
@@ -234,6 +257,46 @@ class _Stub:
             table += struct.pack("<HHHHIII", 1, base_flag, number, 1, _system_v_hash(name), 20, step)
             table += struct.pack("<II", self._strings.add(name), 0)
         return bytes(table)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where each part of a stub lies: offsets in the file, which are its addresses too."""
+
+    symbols: int
+    hashes: int
+    indices: int
+    versions: int
+    relocations: int
+    abort: int
+    functions: int
+    strings: int
+    text_end: int
+    data: int
+    types: int
+    file_end: int
+    variables: int
+    slots: int
+    memory_end: int
+
+
+def _program_headers(at: _Places) -> bytes:
+    readable, writable, executable = 4, 2, 1
+    dynamic_bytes = _DYNAMIC_ENTRY_BYTES * _DYNAMIC_ENTRIES
+    segments = (
+        (elf.PT_LOAD, readable | executable, 0, at.text_end, at.text_end, _PAGE),
+        (elf.PT_LOAD, readable | writable, at.data, at.file_end - at.data, at.memory_end - at.data, _PAGE),
+        (elf.PT_DYNAMIC, readable | writable, at.data, dynamic_bytes, dynamic_bytes, 8),
+        (_PT_GNU_STACK, readable | writable, 0, 0, 0, 16),  # the stack is not executable
+    )
+    return b"".join(
+        struct.pack("<IIQQQQQQ", kind, flags, start, start, start, file_bytes, memory_bytes, alignment)
+        for kind, flags, start, file_bytes, memory_bytes, alignment in segments
+    )
+
+
+def _type_name(symbol: StubSymbol) -> str:
+    return symbol.name.removeprefix("_ZTI")
 
 
 def _file_header() -> bytes:
