@@ -58,17 +58,16 @@ class Following:
             try:
                 if version is None:
                     version = await self._read()
+            except (ApiError, UnavailableError) as error:
+                self.lost = str(error)
+                await asyncio.sleep(RECONNECT_DELAY_S)
+                continue
+            try:
                 await self._watch(version)
                 version = self._version()
-            except ApiError as error:
-                version = None
-                if error.code != _GONE:
-                    self.lost = str(error)
-                    await asyncio.sleep(RECONNECT_DELAY_S)
-            except UnavailableError as error:
-                self.lost = str(error)
-                version = None
-                await asyncio.sleep(RECONNECT_DELAY_S)
+            except (ApiError, UnavailableError):
+                version = None  # too old, not allowed, or cut off: reading again tells, and serves as a poll
+            await asyncio.sleep(RECONNECT_DELAY_S)
 
     def _version(self) -> str | None:
         return None if self.current is None else self.current["metadata"]["resourceVersion"]

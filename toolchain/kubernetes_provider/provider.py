@@ -178,11 +178,11 @@ class KubernetesProvider(ResourceProvider):
             kind = await self._kind(request.inputs or request.outputs, request.type)
             object_id = ObjectId.parse(request.id)
             policy = checking.propagation_policy(request.inputs)
-            uid = await delete(cluster.client, kind, object_id, policy)
-            if uid is None or is_set(request.inputs, Annotation.SKIP_AWAIT):
+            live = await delete(cluster.client, kind, object_id, policy)
+            if live is None or is_set(request.inputs, Annotation.SKIP_AWAIT):
                 return
             timeout_s = timeout_for(request.inputs, request.timeout_s)
-            await until_gone(cluster.client, kind, object_id, uid, timeout_s=timeout_s, context=context)
+            await until_gone(cluster.client, kind, object_id, live, timeout_s=timeout_s, context=context)
         except UnknownKindError:
             return  # its definition is gone, and all objects of the kind with it
         except UnavailableError as error:
@@ -306,8 +306,9 @@ class KubernetesProvider(ResourceProvider):
         if live["metadata"].get("deletionTimestamp"):
             timeout_s = timeout_for(request.inputs, request.timeout_s)
             client = self._configured().client
-            uid = live["metadata"]["uid"]
-            await until_gone(client, application.kind, application.object_id, uid, timeout_s=timeout_s, context=context)
+            await until_gone(
+                client, application.kind, application.object_id, live, timeout_s=timeout_s, context=context
+            )
             return
         self._refuse_foreign(live, application, request.type)
         if manages(live, application.manager):

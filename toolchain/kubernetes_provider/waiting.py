@@ -89,7 +89,13 @@ async def _assessed(rule: Assess, client: ApiClient, live: dict[str, Any], lost:
 
 
 async def until_gone(
-    client: ApiClient, kind: Kind, object_id: ObjectId, uid: str, *, timeout_s: float, context: Context
+    client: ApiClient,
+    kind: Kind,
+    object_id: ObjectId,
+    live: dict[str, Any],
+    *,
+    timeout_s: float,
+    context: Context,
 ) -> None:
     """Wait until an object does not exist any more; one of the same name with another uid is another object.
 
@@ -97,17 +103,16 @@ async def until_gone(
         ProviderError: it is still there when the time is over; the text says what holds it.
     """
     deadline = time.monotonic() + timeout_s
-    shown = ""
-    async with Following(client, kind, object_id, None) as following:
-        await following.changed(timeout_s, context.cancelled)
+    uid, shown = live["metadata"]["uid"], ""
+    async with Following(client, kind, object_id, live) as following:
         while True:
-            live = following.current
-            if not following.lost and (live is None or live["metadata"]["uid"] != uid):
+            current = following.current
+            if current is None or current["metadata"]["uid"] != uid:
                 return
-            why = following.lost or (holding(live) if live is not None else "")
-            if why != shown:
+            why = following.lost or holding(current)
+            if why and why != shown:
                 shown = why
-                await context.status(f"deleting: {why.splitlines()[0] if why else 'waiting for it to be gone'}")
+                await context.status(f"deleting: {why.splitlines()[0]}")
             remaining = deadline - time.monotonic()
             if context.cancelled.is_set() or remaining <= 0:
                 ending = "cancelled" if context.cancelled.is_set() else f"after {timeout_s:g} s"
@@ -136,8 +141,8 @@ def holding(live: Mapping[str, Any]) -> str:
     return "; ".join(told)
 
 
-async def delete(client: ApiClient, kind: Kind, object_id: ObjectId, propagation: str) -> str | None:
-    """Ask for an object's deletion; give its uid, None if there is no such object."""
+async def delete(client: ApiClient, kind: Kind, object_id: ObjectId, propagation: str) -> dict[str, Any] | None:
+    """Ask for an object's deletion; give it as it was, None if there is no such object."""
     path = kind.path(object_id.namespace, object_id.name)
     try:
         live = await client.get(path)
@@ -152,4 +157,4 @@ async def delete(client: ApiClient, kind: Kind, object_id: ObjectId, propagation
         if error.code == 404:
             return None
         raise
-    return live["metadata"]["uid"]
+    return live

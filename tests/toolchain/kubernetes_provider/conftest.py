@@ -5,6 +5,7 @@ each state of a pod can be had at will and at once.
 """
 
 import base64
+import contextlib
 import json
 import os
 import secrets
@@ -387,6 +388,51 @@ def pod_states() -> Any:
     """The states that a simulated kubelet can report: `running`, and `held(reason, message)`."""
 
     return SimpleNamespace(running=running, held=held)
+
+
+class Forwarder:
+    """A way to the API server that can be cut."""
+
+    def __init__(self, target: str) -> None:
+        host, _, port = target.removeprefix("https://").partition(":")
+        self._target = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = [self._listener]
+        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return  # cut
+            far = socket.create_connection(self._target)
+            self._open += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _pump(source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(1 << 16):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            return  # cut
+
+    def cut(self) -> None:
+        for each in self._open:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
+@pytest.fixture
+def forwarder(control_plane: ControlPlane) -> Iterator[Forwarder]:
+    made = Forwarder(control_plane.server)
+    yield made
+    made.cut()
 
 
 @pytest.fixture(autouse=True)

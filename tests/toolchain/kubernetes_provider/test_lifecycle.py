@@ -260,19 +260,18 @@ def test_custom_resources_of_a_definition_in_the_same_update(
     assert control_plane.get(f"/apis/{group}/v1") is None
 
 
-def test_an_unreachable_cluster_is_not_a_missing_object(make_stack: Any, control_plane: Any) -> None:
-    stack = make_stack(config_map(data={"a": "1"}))
+def test_an_unreachable_cluster_is_not_a_missing_object(make_stack: Any, control_plane: Any, forwarder: Any) -> None:
+    settings = {"kubernetes:kubeconfig": control_plane.kubeconfig(server=forwarder.url)}
+    stack = make_stack(config_map(data={"a": "1"}), config=settings)
     stack.up()
-    nowhere = control_plane.kubeconfig(server="https://127.0.0.1:1")
-    stack.automation.set_config("kubernetes:clusterIdentifier", automation.ConfigValue("one"))
-    stack.up()
-    stack.automation.set_config("kubernetes:kubeconfig", automation.ConfigValue(nowhere))
+    forwarder.cut()
     for operation in (stack.refresh, stack.up, stack.destroy):
-        with pytest.raises(automation.CommandError, match=r"https://127\.0\.0\.1:1 .*cannot be reached"):
+        with pytest.raises(automation.CommandError, match=rf"{forwarder.url} .*cannot be reached"):
             operation()
     assert len(stack.resources()) == 1, "the object is still known"
-    stack.automation.set_config("kubernetes:deleteUnreachable", automation.ConfigValue("true"))
+    stack.automation.workspace.env_vars["PULUMI_K8S_DELETE_UNREACHABLE"] = "true"
     stack.destroy()
+    assert stack.resources() == []
 
 
 def test_a_bad_kubeconfig_is_told_at_once(make_stack: Any, control_plane: Any) -> None:
@@ -304,3 +303,43 @@ def test_credentials_from_a_program(
     stack.up()
     assert len(stack.resources()) == 1
     assert (folder / "runs").read_text().count("run") == 1, "one login serves all requests of an update"
+
+
+def test_a_cluster_that_is_not_known_yet_is_no_error_in_a_preview(
+    make_stack: Any, control_plane: Any, namespace: str
+) -> None:
+    def program() -> None:
+        first = k8s.core.v1.ConfigMap("first")
+        kubeconfig = first.metadata.uid.apply(lambda _: control_plane.kubeconfig())
+        other = k8s.Provider("other", kubeconfig=kubeconfig, namespace=namespace, enable_secret_mutable=True)
+        options = pulumi.ResourceOptions(provider=other)
+        k8s.core.v1.Secret("in-it", metadata={"name": "in-it"}, string_data={"a": "b"}, opts=options)
+
+    stack = make_stack(program)
+    assert stack.preview().change_summary.get("create") == 4
+    stack.up()
+    assert control_plane.get(f"/api/v1/namespaces/{namespace}/secrets/in-it") is not None
+    stack.up(expect_no_changes=True)
+
+
+def test_an_ignored_field_is_left_to_the_autoscaler_that_owns_it(
+    make_stack: Any, control_plane: Any, namespace: str
+) -> None:
+    def program(image: str = "app:1") -> None:
+        labels = {"app": "web"}
+        template: Any = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": image}]}}
+        k8s.apps.v1.Deployment(
+            "web",
+            metadata={"name": "web", "annotations": {"pulumi.com/skipAwait": "true"}},
+            spec={"replicas": 1, "selector": {"match_labels": labels}, "template": template},
+            opts=pulumi.ResourceOptions(ignore_changes=["spec.replicas"]),
+        )
+
+    stack = make_stack(program)
+    stack.up()
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/web"
+    control_plane.patch(f"{path}/scale", {"spec": {"replicas": 5}}, fieldManager="autoscaler")
+    stack.up(lambda: program("app:2"))
+    live = control_plane.get(path)
+    assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "app:2"
+    assert live["spec"]["replicas"] == 5

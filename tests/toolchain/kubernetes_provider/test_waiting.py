@@ -218,18 +218,14 @@ def test_a_job_that_failed_is_not_waited_for_longer(make_stack: Any, kubelet: An
 def test_wait_for_a_condition_of_choice(make_stack: Any, control_plane: Any, namespace: str) -> None:
     def program() -> None:
         annotations = {
-            "pulumi.com/waitFor": "jsonpath={.status.phase}=Bound",
+            "pulumi.com/waitFor": "jsonpath={.metadata.labels.filled}=yes",
             "pulumi.com/timeoutSeconds": "2",
         }
-        k8s.core.v1.PersistentVolumeClaim(
-            "data",
-            metadata={"name": "data", "annotations": annotations},
-            spec={"access_modes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-        )
+        k8s.core.v1.ConfigMap("data", metadata={"name": "data", "annotations": annotations})
 
     stack = make_stack(program)
     with pytest.raises(automation.CommandError, match="waiting for jsonpath"):
         stack.up()
-    path = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/data/status"
-    control_plane.patch(path, {"status": {"phase": "Bound"}})
+    path = f"/api/v1/namespaces/{namespace}/configmaps/data"
+    control_plane.patch(path, {"metadata": {"labels": {"filled": "yes"}}})
     stack.up()
