@@ -11,6 +11,10 @@ from toolchain.cluster.spec import API_PORT, GPU_LABEL, POD_CIDR, SERVICE_CIDR, 
 from toolchain.cluster.tools import Tools
 from toolchain.locations import clone_dir
 
+# Folders of which each cluster has an empty one, gone with it: sockets, locks and handles of namespaces are in the
+# first, the containers' logs by a fixed name in the second.
+HIDDEN = ("/run", "/var/log")
+
 _ETCD_PORT = 2379
 _ETCD_PEER_PORT = 2380
 
@@ -41,9 +45,7 @@ def plan(layout: ClusterLayout, subnet: Subnet, spec: ClusterSpec, tools: Tools)
             "PYTHONUNBUFFERED": "1",
             "LANG": "C.UTF-8",
         },
-        # /run holds sockets, locks and handles of namespaces, the rest what Kubernetes finds at a fixed place:
-        # each cluster has its own, and they are gone with it.
-        tmpfs=("/run", "/var/log"),
+        tmpfs=HIDDEN,
         folders=("/run/netns", "/run/lock", "/var/log/containers", "/run/cni-results"),
         kernel_tunables={name: value for name, value in _KERNEL_TUNABLES.items() if _is_tunable(name)},
         bind_mounts=(

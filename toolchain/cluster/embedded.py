@@ -16,7 +16,7 @@ from toolchain.cluster import addons, components, configuration, credentials, na
 from toolchain.cluster.addresses import LeaseBook, Subnet
 from toolchain.cluster.api_client import ApiClient
 from toolchain.cluster.cgroups import CgroupRoot
-from toolchain.cluster.errors import ClusterSpecError, DiskSpaceError, NotRunningError
+from toolchain.cluster.errors import ClusterSpecError, DiskSpaceError, MachineError, NotRunningError
 from toolchain.cluster.image_archive import write_binary_image
 from toolchain.cluster.image_store import ImageStore
 from toolchain.cluster.layout import ClusterLayout
@@ -138,7 +138,7 @@ class EmbeddedCluster:
             state = ClusterState.CRASHED
         elif not record.ready:
             state = ClusterState.STARTING
-        elif all(daemon.state is DaemonState.READY for daemon in daemons):
+        elif daemons and all(daemon.state is DaemonState.READY for daemon in daemons):
             state = ClusterState.RUNNING
         else:
             state = ClusterState.DEGRADED
@@ -189,6 +189,12 @@ class EmbeddedCluster:
     def _launch(self, spec: ClusterSpec, say: Callable[[str], None]) -> None:
         deadline = time.monotonic() + spec.start_timeout_s
         layout = self._layout
+        hidden = next((top for top in components.HIDDEN if layout.folder.resolve().is_relative_to(top)), None)
+        if hidden is not None:
+            raise MachineError(
+                f"{layout.folder} is below {hidden}, which is another folder inside the cluster: "
+                "set MODELFLEET_STATE to a folder elsewhere"
+            )
         tools = find_tools()
         layout.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if shutil.disk_usage(layout.folder).free < _LEAST_FREE_BYTES:

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,6 @@ class Kubernetes:
     cluster: EmbeddedCluster
     api: ApiClient
     image: str = ""
-    made: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, cluster: EmbeddedCluster) -> "Kubernetes":

@@ -13,7 +13,7 @@ import pytest
 from tests.toolchain.cluster.probing import Kubernetes, eventually, fetch
 from toolchain.cluster import ClusterSpec, ClusterState, EmbeddedCluster, leftovers, list_clusters
 from toolchain.cluster.cgroups import CgroupRoot
-from toolchain.cluster.errors import AddressPoolError, DaemonFailedError, NotRunningError
+from toolchain.cluster.errors import AddressPoolError, DaemonFailedError, MachineError, NotRunningError
 from toolchain.locations import clone_dir
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -133,3 +133,10 @@ def test_a_subnet_that_the_machine_uses_is_refused(cluster: EmbeddedCluster, tmp
     with pytest.raises(AddressPoolError, match="already uses"):
         cluster.start(ClusterSpec(subnet=IPv4Network("127.0.0.0/24")))
     assert leftovers(cluster.status().name, state=tmp_path) == []
+
+
+def test_a_state_folder_that_the_cluster_would_not_see_is_refused() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("the embedded cluster needs root")
+    with pytest.raises(MachineError, match="MODELFLEET_STATE"):
+        EmbeddedCluster("hidden", state_dir=Path("/run/modelfleet-test")).start()
