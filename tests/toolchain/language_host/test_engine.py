@@ -292,8 +292,8 @@ def test_a_plugin_that_nobody_has_is_no_obstacle_until_it_is_used(project: Proje
     """An SDK of another cloud may be installed: only what a program uses must be there."""
     home = tmp_path / "home"
     own = Path(project.environment["PULUMI_HOME"]) / "plugins"
-    for host in own.glob("language-python-*"):
-        shutil.copytree(host, home / "plugins" / host.name)
+    for host in own.glob("language-python-*/pulumi-language-python"):
+        shutil.copytree(host.parent, home / "plugins" / host.parent.name)
     project.environment = {**project.environment, "PULUMI_HOME": str(home)}
     project.program("import pulumi\npulumi.export('fine', True)\n")
     project.run("stack", "select", "dev")
