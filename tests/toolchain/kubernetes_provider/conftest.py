@@ -26,6 +26,8 @@ from typing import Any, Self
 import httpx
 import pulumi
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from pulumi import automation
 
 from toolchain.builder import ensure
@@ -122,7 +124,14 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     token = secrets.token_hex(16)
     (folder / "tokens.csv").write_text(f'{token},admin,admin,"system:masters"\n')
     key = folder / "service-accounts.pem"
-    subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key.write_bytes(
+        made.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+    )
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(name: str, *arguments: str) -> None:
@@ -214,6 +223,7 @@ class Stack:
     automation: automation.Stack
     messages: list[str]
     program: Callable[[], None]
+    backend: Path
 
     def _run(self, operation: Callable[..., Any], **options: Any) -> Any:
         self.messages.clear()
@@ -243,7 +253,8 @@ class Stack:
         return [each for each in deployment.get("resources", []) if each["type"].startswith("kubernetes:")]
 
     def checkpoint(self) -> str:
-        return json.dumps(self.automation.export_stack().deployment)
+        """The state as it lies in the backend; an export would show secrets in plain text."""
+        return (self.backend / ".pulumi" / "stacks" / "plugin-test" / f"{self.automation.name}.json").read_text()
 
 
 MakeStack = Callable[..., Stack]
@@ -280,7 +291,7 @@ def make_stack(control_plane: ControlPlane, pulumi_home: Path, tmp_path: Path, n
         settings = {"kubernetes:kubeconfig": control_plane.kubeconfig(), "kubernetes:namespace": namespace}
         for key, value in {**settings, **(config or {})}.items():
             stack.set_config(key, automation.ConfigValue(value))
-        made.append(Stack(stack, [], program))
+        made.append(Stack(stack, [], program, backend))
         return made[-1]
 
     before = os.environ.get("PATH", "")

@@ -182,6 +182,7 @@ def test_secrets_stay_secret(make_stack: Any, control_plane: Any, namespace: str
     live = control_plane.get(f"/api/v1/namespaces/{namespace}/secrets/login")
     assert base64.b64decode(live["data"]["password"]) == b"correct-horse-battery"
     state = stack.checkpoint()
+    assert "kubernetes:core/v1:Secret" in state
     for text in (b"correct-horse-battery", b"u:correct-horse-battery"):
         assert text.decode() not in state
         assert base64.b64encode(text).decode() not in state
