@@ -129,7 +129,7 @@ def _load_model(folder: Path, dtype: DTypeChoice) -> PreTrainedModel:
             # Reported like the others below, by name; by default it names none.
             ignore_mismatched_sizes=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
+    except Exception as error:  # noqa: BLE001 - transformers and its config classes raise many kinds
         raise ModelLoadError(f"{folder.name}: {error}") from None
     model: PreTrainedModel
     loading: dict[str, Any]

@@ -7,8 +7,11 @@ network's. The port is open all the while, so that probes learn how far it is.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import importlib
 import os
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -115,7 +118,7 @@ class Serving:
 
     async def _timed(self, phase: str, work: Callable[[], T]) -> T:
         started = time.monotonic()
-        result = await asyncio.to_thread(work)
+        result = await _in_thread(work, phase)
         duration_s = time.monotonic() - started
         self._metrics.startup(phase, duration_s)
         _log.info("start-up phase done", phase=phase, duration_s=round(duration_s, 3))
@@ -129,6 +132,27 @@ class Serving:
             settings.model_digest or None,
             in_place=settings.model_in_place,
         )
+
+
+async def _in_thread(work: Callable[[], T], name: str) -> T:
+    """Like `asyncio.to_thread`, but nobody waits for the thread when the start was given up."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def settle(set_outcome: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone, and so is whoever waited
+            loop.call_soon_threadsafe(lambda: None if outcome.done() else set_outcome())
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            settle(functools.partial(outcome.set_exception, error))
+        else:
+            settle(functools.partial(outcome.set_result, result))
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return await outcome
 
 
 def _import_engine() -> None:

@@ -10,9 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import pytest
 import torch
@@ -24,6 +23,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from service.weights.manifest import MANIFEST_NAME, Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
 MODEL_NAME = "tiny"
 CONTEXT_TOKENS = 256
@@ -85,7 +87,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class ServiceProcess:
     """``python -m service.<name>`` on ports of the kernel's choice, with its log."""
 
-    def __init__(self, name: str, log: Path, settings: dict[str, object]) -> None:
+    def __init__(self, name: str, log: Path, settings: Mapping[str, object]) -> None:
         self._log = log
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MODELFLEET_")}
         environment |= {f"MODELFLEET_{key}": str(value) for key, value in settings.items()}
@@ -123,7 +125,7 @@ class ServiceProcess:
         self.process.wait()
 
 
-def eventually(condition: Callable[[], T | None], timeout_s: float = 90) -> T:
+def eventually(condition: Callable[[], T | None], timeout_s: float = 180) -> T:
     """Waits until the condition gives something true."""
     give_up = time.monotonic() + timeout_s
     while not (found := condition()):

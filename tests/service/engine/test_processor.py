@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from service.engine.processor import allowed_cpus
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _ALL = len(os.sched_getaffinity(0))
 

@@ -4,8 +4,7 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -32,6 +31,11 @@ from service.engine.interface import (
 )
 from service.engine.sampling import Sampler
 from service.engine.transformers_engine import TransformersEngine, TransformersEngineOptions
+from tests.service.conftest import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 _PROMPTS = [tuple(range(start, start + length)) for start, length in ((5, 1), (20, 7), (40, 60), (3, 130))]
 _GREEDY = SamplingParams(temperature=0.0, max_tokens=24)
@@ -66,7 +70,7 @@ async def test_greedy_tokens_equal_those_of_transformers(
     engine: TransformersEngine, model_folder: Path, monkeypatch: pytest.MonkeyPatch, prefill: int
 ) -> None:
     monkeypatch.setattr(sequence_module, "_PREFILL_TOKENS", prefill)
-    oracle = Qwen3ForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
+    oracle: Any = Qwen3ForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
     answers = await asyncio.gather(
         *(collect(engine, GenerationRequest(f"r{n}", prompt, _GREEDY)) for n, prompt in enumerate(_PROMPTS))
     )
@@ -138,7 +142,7 @@ async def test_a_closed_stream_frees_its_place(engine: TransformersEngine) -> No
     await anext(streams[0])
     for stream in streams:
         await stream.aclose()
-    await until(lambda: engine.health().running == engine.health().waiting == 0)
+    await asyncio.to_thread(eventually, lambda: engine.health().running == engine.health().waiting == 0)
 
 
 async def test_a_deadline_ends_the_request(engine: TransformersEngine) -> None:
@@ -229,11 +233,11 @@ def _with_another_shape(tensors: dict[str, torch.Tensor]) -> None:
     ],
 )
 def test_tensors_that_do_not_fit_are_refused_by_name(
-    model_folder: Path, tmp_path: Path, damage: object, name: str
+    model_folder: Path, tmp_path: Path, damage: Callable[[dict[str, torch.Tensor]], None], name: str
 ) -> None:
     folder = shutil.copytree(model_folder, tmp_path / "damaged")
     tensors = load_file(folder / "model.safetensors")
-    damage(tensors)  # ty: ignore[call-non-callable]
+    damage(tensors)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelLoadError, match=name):
         load_checkpoint(folder)
@@ -249,9 +253,3 @@ def test_missing_and_truncated_files_are_refused_by_name(model_folder: Path, tmp
     (folder / file).unlink()
     with pytest.raises(ModelLoadError, match=r"config.json|" + file.rpartition(".")[2]):
         load_checkpoint(folder)
-
-
-async def until(condition: object, timeout_s: float = 30) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # ty: ignore[call-non-callable]
-            await asyncio.sleep(0.005)

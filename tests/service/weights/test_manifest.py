@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.weights.manifest import Manifest, ManifestError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _ENTRY = {"size_bytes": 1, "sha256": "a" * 64}
 

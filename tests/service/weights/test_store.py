@@ -5,9 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -18,7 +17,11 @@ from service.weights.manifest import MANIFEST_NAME, CorruptFileError, Manifest, 
 from service.weights.store import InsufficientSpaceError, fetch, publish
 from tests.service.conftest import eventually
 
-_LARGE_BYTES = 40 * 1024 * 1024
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_LARGE_BYTES = 20 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -188,9 +191,7 @@ def test_an_empty_place_is_told_apart(place: str, tmp_path: Path) -> None:
         fetch(place, tmp_path / "cache")
 
 
-def test_a_full_disk_is_told_before_it_is_full(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_told_before_it_is_full(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(model, (tmp_path / "b").as_uri())
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(store_module.shutil, "disk_usage", lambda _: usage)
