@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
@@ -12,6 +12,9 @@ from rich.console import Console
 
 from models.training import demo, publication, run
 from models.training.checkpoint import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -52,10 +55,10 @@ def card(folder: Folder = publication.DEMO_CODER) -> None:
     publication.redescribe(folder)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; an error of ours is one line."""
     try:
-        app()
+        app(arguments)
     except (CheckpointError, run.RunInUseError, publication.TooLargeError, ValidationError, OSError) as error:
         Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False)
         sys.exit(1)

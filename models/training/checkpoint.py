@@ -82,7 +82,8 @@ def load(folder: Path, *, seed: int, corpus: str) -> Checkpoint | None:
         content["history"] = [Measurement(**point) for point in content["history"]]
         found = Checkpoint(**content)
     except Exception as error:
-        raise CheckpointError(f"{file} can't be read ({type(error).__name__}: {error}); {remedy}") from error
+        # Not torch's message: it advises to load damaged files unsafely.
+        raise CheckpointError(f"{file} can't be read ({type(error).__name__}); {remedy}") from error
     if found.seed != seed:
         raise CheckpointError(f"{file} was made with seed {found.seed}, not {seed}; {remedy}")
     if found.corpus != corpus:

@@ -149,6 +149,8 @@ def _document(source: SourceText, kind: Kind, first: int, last: int) -> list[Doc
     text = re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
     if not SHORTEST_DOCUMENT <= len(text) <= LONGEST_DOCUMENT or not text.isascii():
         return []
+    if text.startswith(" "):  # a string or comment inside reaches further left than the code
+        return []
     if max(map(len, text.split("\n"))) > LONGEST_LINE:
         return []
     if sum(len(match.group()) for match in _LITERAL.finditer(text)) > _DATA_SHARE * len(text):

@@ -66,6 +66,7 @@ def describe(folder: Path, results: Results) -> None:
     Raises:
         TooLargeError: more than `SIZE_LIMIT_BYTES`.
     """
+    (folder / MANIFEST_NAME).unlink(missing_ok=True)
     curve.draw(results.curve, folder / curve.NAME)
     (folder / card.NAME).write_text(card.card(results), encoding="utf-8")
     manifest = Manifest.of_folder(folder, name=folder.name)

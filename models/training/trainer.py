@@ -32,6 +32,7 @@ MEASURE_EVERY = 20
 """Steps between two points of the loss curve."""
 HELD_OUT_EVERY_S = 300.0
 CHECKPOINT_EVERY_S = 120.0
+CAN_COMPILE = torch.cuda.is_available() or shutil.which("g++") is not None
 IGNORED = -100
 """Target of a position that isn't learnt from."""
 
@@ -49,7 +50,7 @@ class Settings:
     report: Callable[[Measurement], None]
     stop: threading.Event = field(default_factory=threading.Event)
     """Set: make no further step, save, return."""
-    compiled: bool = field(default_factory=lambda: torch.cuda.is_available() or shutil.which("g++") is not None)
+    compiled: bool = field(default_factory=lambda: CAN_COMPILE)
     """Fuse kernels first: takes a minute, then steps are three to five times faster on a CPU."""
 
 
