@@ -1,15 +1,18 @@
 # ruff: noqa: INP001 - a program of a build stage, no module of a package
 """Runs in an image's build stage, with the image's own Python: lays out a tree of packages or code, compiled.
 
-    install.py packages SOURCE TARGET   copy installed packages, compile them, import $PROOF_IMPORTS from them
-    install.py code SOURCE TARGET       copy our code, compile it
+    install.py packages SOURCE TARGET PROOF   copy installed packages, run a proof with them, compile what it imported
+    install.py code SOURCE TARGET             copy our code, compile all of it
 
 Compiled files are of the kind that is never checked against its source: the image can't change, and a container's
-root file system is read-only, so what isn't compiled here would be compiled at every start. For the same result in
-every build there is a fixed hash seed, a fixed order, and a fixed division among two processes.
+root file system is read-only, so what isn't compiled here would be compiled at every start. Of the packages only what
+is used is compiled: transformers alone has 2,500 modules of models that a server doesn't load, and compiling all would
+take longer than the rest of the build. For the same bytes in every build there is a fixed hash seed, a fixed order,
+and a fixed division among two processes.
 """
 
 import compileall
+import json
 import os
 import shutil
 import subprocess
@@ -18,24 +21,32 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 _SHARDS = 2
+_PYTHON = (sys.executable, "-B", "-P", "-s")
+# Runs the proof, then tells which files it had imported.
+_RECORD = """
+import json, runpy, sys
+runpy.run_path(sys.argv[1], run_name="__main__")
+files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+with open(sys.argv[2], "w") as record:
+    json.dump(sorted(file for file in files if file), record)
+"""
 
 
 def main(arguments: list[str]) -> int:
     """Run one of the commands; return the exit code."""
     match arguments:
-        case ["packages", source, target]:
+        case ["packages", source, target, proof]:
             _copy(Path(source), Path(target))
-            _compile(Path(target))
-            return _prove(Path(target), os.environ["PROOF_IMPORTS"].split())
+            _compile(_imported_by(Path(proof), Path(target)))
         case ["code", source, target]:
             _copy(Path(source), Path(target))
-            _compile(Path(target))
-            return 0
-        case ["shard", target, number]:
-            return _compile_shard(Path(target), int(number))
+            _compile(sorted(Path(target).rglob("*.py")))
+        case ["shard"]:
+            _compile_shard([Path(line) for line in sys.stdin.read().splitlines()])
         case _:
             sys.stderr.write(__doc__ or "")
             return 2
+    return 0
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -54,29 +65,37 @@ def _copy(source: Path, target: Path) -> None:
             copy.chmod(0o755 if os.access(original, os.X_OK) else 0o644)
 
 
-def _compile(target: Path) -> None:
+def _imported_by(proof: Path, packages: Path) -> list[Path]:
+    """Run the proof; return which of the packages' source files it imported.
+
+    Every symbol of every library is bound at once: a missing one must stop the build, not a request.
+    """
+    record = Path("/tmp/imported.json")  # noqa: S108 - of a build stage, where nobody else is
+    environment = {**os.environ, "PYTHONPATH": str(packages), "PYTHONHASHSEED": "0", "LD_BIND_NOW": "1"}
+    subprocess.run([*_PYTHON, "-c", _RECORD, str(proof), str(record)], env=environment, check=True)
+    files = [Path(name) for name in json.loads(record.read_text())]
+    record.unlink()
+    return [file for file in files if file.suffix == ".py" and file.is_relative_to(packages)]
+
+
+def _compile(files: list[Path]) -> None:
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    command = [sys.executable, "-I", __file__, "shard", str(target)]
-    # Not -I, which would ignore the hash seed along with the rest of the environment.
-    command = [sys.executable, "-B", "-P", "-s", __file__, "shard", str(target)]
-    running = [subprocess.Popen([*command, str(number)], env=environment) for number in range(_SHARDS)]
-    if any(codes := [process.wait() for process in running]):
+    running = []
+    for number in range(_SHARDS):
+        shard = subprocess.Popen([*_PYTHON, __file__, "shard"], env=environment, stdin=subprocess.PIPE, text=True)
+        running.append((shard, "\n".join(map(str, files[number::_SHARDS]))))
+    for shard, listed in running:  # a list is longer than a pipe holds, and a shard reads all before it works
+        if shard.stdin is not None:
+            shard.stdin.write(listed)
+            shard.stdin.close()
+    if any(codes := [shard.wait() for shard, _ in running]):
         sys.exit(f"compiling failed: exit codes {codes}")
 
 
-def _compile_shard(target: Path, number: int) -> int:
-    for index, source in enumerate(sorted(target.rglob("*.py"))):
-        if index % _SHARDS == number:
-            # A template or a file for another Python doesn't compile, and isn't imported either.
-            compileall.compile_file(source, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
-    return 0
-
-
-def _prove(target: Path, modules: list[str]) -> int:
-    """Import the modules with every symbol of every library bound at once: a missing one must stop the build."""
-    program = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
-    environment = {**os.environ, "PYTHONPATH": str(target), "LD_BIND_NOW": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run([sys.executable, "-B", "-c", program, *modules], env=environment, check=False).returncode
+def _compile_shard(files: list[Path]) -> None:
+    for file in files:
+        if not compileall.compile_file(file, quiet=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH):
+            sys.exit(f"{file} does not compile")
 
 
 if __name__ == "__main__":

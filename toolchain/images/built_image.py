@@ -1,6 +1,7 @@
 """Builds an image, once for each digest of what it is made of."""
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -150,6 +151,7 @@ def _build(
         target.chmod(0o644)
     if builder is None:
         builder = BuildahBuilder() if choose_builder() == "buildah" else BuildxBuilder()
+    programs = b"".join(program.read_bytes() for program in recipe.install_programs)
     layout = scratch / "layout"
     builder.build(
         ImageBuild(
@@ -160,8 +162,7 @@ def _build(
             epoch_s=epoch_s,
             named_contexts={"packages-tree": packages},
             arguments={
-                "PACKAGES_KEY": packages_key,
-                "PROOF_IMPORTS": " ".join(recipe.proof_imports),
+                "PACKAGES_KEY": hashlib.sha256(packages_key.encode() + programs).hexdigest(),
                 "SOURCE_DIGEST": sources,
                 "VERSION": _version(),
             },

@@ -34,12 +34,11 @@ class Accelerator(StrEnum):
 
 @dataclass(frozen=True)
 class ImageRecipe:
-    """One image: its packages from uv.lock, its own code, and what its build proves to be importable."""
+    """One image: its packages from uv.lock, and its own code."""
 
     name: str
     dependency_group: str
     sources: tuple[str, ...]
-    proof_imports: tuple[str, ...]
     # Room that a build needs, measured: the trees of packages, two layers of them, and the archive.
     needed_bytes: int
 
@@ -48,10 +47,15 @@ class ImageRecipe:
         """The image's Containerfile."""
         return clone_dir() / "images" / self.name / "Containerfile"
 
+    @property
+    def install_programs(self) -> tuple[Path, ...]:
+        """What lays out the packages in a build stage, and proves that they work."""
+        return clone_dir() / "images" / "install.py", self.containerfile.parent / "proof.py"
+
     def files(self) -> Iterator[tuple[str, Path]]:
         """Yield (path in the build context, path here) of each file that goes into the build, in a fixed order."""
         root = clone_dir()
-        found: list[Path] = [self.containerfile, root / "images" / "install.py"]
+        found: list[Path] = [self.containerfile, *self.install_programs]
         for source in self.sources:
             path = root / source
             found += [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
@@ -74,14 +78,12 @@ RECIPES = {
                 "service/web",
                 "service/weights",
             ),
-            proof_imports=("torch", "transformers", "tokenizers", "safetensors", "obstore", "fastapi", "uvicorn"),
             needed_bytes=8_000_000_000,
         ),
         ImageRecipe(
             name="gateway",
             dependency_group="gateway",
             sources=("service/__init__.py", "service/gateway", "service/web"),
-            proof_imports=("fastapi", "httpx", "h2", "uvicorn", "uvloop", "httptools", "prometheus_client"),
             needed_bytes=600_000_000,
         ),
     )
