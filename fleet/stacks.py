@@ -7,8 +7,10 @@ from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary, stack_names
 from fleet.repair import repair
+from fleet.run_config import RunConfig
 from fleet.update_view import UpdateView
 from infra.config import Cloud, StackSettings, from_stack_file
+from toolchain.flavour import CHECKED_VARIABLE
 from toolchain.locations import clone_dir
 from toolchain.plugin_flavours import Flavour, check_flavour, record_flavour
 from toolchain.pulumi_home import choose_flavour, pulumi_environment
@@ -27,6 +29,8 @@ class Stack:
         settings: What its file says.
         flavour: Whose plugins run it.
         engine: The engine with their environment.
+        backend: URL of the state backend.
+        config: The stack file for the engine.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Stack:
     flavour: Flavour
     engine: Engine
     backend: str
+    config: RunConfig
 
     @classmethod
     def open(cls, name: str, *, create: bool) -> "Stack":
@@ -46,35 +51,43 @@ class Stack:
         flavour = choose_flavour()
         environment = pulumi_environment(flavour)
         backend = environment["PULUMI_BACKEND_URL"]
+        environment[CHECKED_VARIABLE] = name  # checked below, once: the program would check again
         engine = Engine(environment)
+        config = RunConfig(stack_file(name))
         if create:
-            engine.select(name)
+            with config.kept_clean():
+                engine.select(name)
         elif not engine.exists(name):
             raise StackUnknownError(f"stack {name} was never brought up (backend {backend}): run `fleet up {name}`")
         check_flavour(backend, name, flavour)
-        return cls(name, settings, flavour, engine, backend)
+        return cls(name, settings, flavour, engine, backend, config)
 
     def up(self) -> Summary:
         """Bring the stack to what its file says, after repairing what a killed update left."""
         self._prepare()
         record_flavour(self.backend, self.name, self.flavour)
-        return self.engine.run("up", self.name, UpdateView(console.err), "--yes", "--skip-preview")
+        return self._run("up", "--yes", "--skip-preview")
 
     def preview(self) -> Summary:
         """Show what `up` would do; nothing is touched."""
-        return self.engine.run("preview", self.name, UpdateView(console.err, preview=True))
+        return self._run("preview")
 
     def refresh(self) -> Summary:
         """Bring the state up to what really is there."""
         self._prepare()
-        return self.engine.run("refresh", self.name, UpdateView(console.err), "--yes", "--skip-preview")
+        return self._run("refresh", "--yes", "--skip-preview")
 
     def down(self) -> Summary:
         """Delete every resource and forget the stack."""
         self._prepare()
-        summary = self.engine.run("destroy", self.name, UpdateView(console.err), "--yes", "--skip-preview")
+        summary = self._run("destroy", "--yes", "--skip-preview")
         self.engine.remove(self.name)
         return summary
+
+    def _run(self, operation: str, *arguments: str) -> Summary:
+        view = UpdateView(console.err, preview=operation == "preview")
+        with self.config.file() as file:
+            return self.engine.run(operation, self.name, view, "--config-file", str(file), *arguments)
 
     def _prepare(self) -> None:
         repair(self.engine, self.name, backend=self.backend, adopts=self.settings.cloud is Cloud.LOCAL)

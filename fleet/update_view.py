@@ -12,6 +12,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 _COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
+_LOG_INTERVAL_S = 5.0
 _WORDS = {  # operation of the engine: under way, done
     "create": ("creating", "created"),
     "update": ("updating", "updated"),
@@ -41,6 +42,7 @@ class UpdateView:
         self._console = console
         self._preview = preview
         self._running: dict[str, tuple[str, str, float]] = {}  # urn -> (what, status, since)
+        self._mentioned: dict[str, float] = {}
         self._live = Live(console=console, transient=True, refresh_per_second=5, get_renderable=self._rows)
 
     def __enter__(self) -> Self:
@@ -99,14 +101,21 @@ class UpdateView:
             if urn in self._running:
                 what, _, since = self._running[urn]
                 self._running[urn] = (what, message.splitlines()[-1], since)
-                if not self._console.is_terminal:
-                    self._console.print(Text(f"    {_name(urn)}: {message}"))
+                self._mention(urn, message)
             return
         text = message if not urn or "::pulumi:pulumi:Stack::" in urn else f"{_name(urn)}: {message}"
         if diagnostic["severity"] == "error":
             self.problems.extend(text.splitlines())
         elif diagnostic["severity"] != "debug":
             self._console.print(Text(f"  {text}"))
+
+    def _mention(self, urn: str, message: str) -> None:
+        """Tell a log what something waits for: often enough to see that it lives, rarely enough to read."""
+        now = time.monotonic()
+        if self._console.is_terminal or now - self._mentioned.get(urn, 0) < _LOG_INTERVAL_S:
+            return
+        self._mentioned[urn] = now
+        self._console.print(Text(f"    {_name(urn)}: {message.splitlines()[-1]}"), soft_wrap=True)
 
     def _rows(self) -> Group:
         now = time.monotonic()

@@ -8,10 +8,13 @@ import pulumi
 from infra.clouds import create_region
 from infra.cluster import Gateway, Isolation, Serving
 from infra.config import SettingsError, from_pulumi
+from toolchain.errors import ToolchainError
+from toolchain.flavour import guard_program
 
 
 def main() -> None:
     """Settings -> region -> what runs in its cluster -> outputs."""
+    guard_program(pulumi.get_stack(), dry_run=pulumi.runtime.is_dry_run())
     settings = from_pulumi(pulumi.get_stack(), Path(__file__).parent.parent)
     region = create_region(settings)
     isolation = Isolation("isolation", region=region)
@@ -33,4 +36,7 @@ except SettingsError as error:
     # A mistake in a file is no crash of the program: its findings, and nothing else.
     for finding in error.findings:
         pulumi.log.error(str(finding))
+    sys.exit(1)
+except ToolchainError as error:
+    pulumi.log.error(str(error))
     sys.exit(1)

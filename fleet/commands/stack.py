@@ -4,6 +4,7 @@ import time
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from fleet import console
 
@@ -119,10 +120,13 @@ def complete(
         console.json_result({"prompt": prompt, "text": text, "time_to_first_piece_s": first_s})
         return
     if show_access:
-        console.out.print(f"[bold]endpoint[/]  {access.endpoint}/v1", soft_wrap=True)
-        console.out.print(f"[bold]key[/]       {access.key}", soft_wrap=True)
-        console.out.print(f"[bold]trust[/]     {access.ca_file or 'public authorities'}", soft_wrap=True)
-        console.out.print(f"[bold]try[/]       {access.curl(prompt, max_tokens)}", soft_wrap=True, markup=False)
+        for title, value in (
+            ("endpoint", f"{access.endpoint}/v1"),
+            ("key", access.key),
+            ("trust", access.ca_file or "public authorities"),
+            ("try", access.curl(prompt, max_tokens)),
+        ):
+            console.out.print(Text.assemble((f"{title:<10}", "bold"), str(value)), soft_wrap=True)
         console.out.print()
     console.out.print(prompt + text, markup=False, soft_wrap=True)
 

@@ -88,7 +88,7 @@ def prune(
     """Remove builds of superseded versions."""
     from toolchain import builder  # noqa: PLC0415
 
-    for folder in builder.prune(compiler_caches=everything):
+    for folder in builder.prune(everything=everything, compiler_caches=everything):
         console.note(f"removed {folder}")
 
 

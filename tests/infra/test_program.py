@@ -10,6 +10,8 @@ from typing import Any
 import pulumi
 import pytest
 
+from toolchain.flavour import CHECKED_VARIABLE
+
 ROOT = Path(__file__).parents[2]
 REFERENCE = "modelfleet.local/image@sha256:" + "0" * 64
 
@@ -45,6 +47,7 @@ def program() -> Iterator[Recorder]:
     pulumi.runtime.set_mocks(recorder, project="modelfleet", stack="local")
     patch = pytest.MonkeyPatch()
     patch.setenv("PULUMI_CONFIG", '{"modelfleet:cloud": "local"}')
+    patch.setenv(CHECKED_VARIABLE, "local")  # no backend to ask whose plugins made the stack
     patch.setattr(pulumi, "get_stack", lambda: "local")
 
     @pulumi.runtime.test

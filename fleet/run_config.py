@@ -1,0 +1,57 @@
+"""The stack file that the engine gets on this machine: the committed one, with this machine's encryption salt.
+
+With the passphrase provider the engine writes a salt into the stack file. A local stack's passphrase is made by each
+machine, so its salt would differ in every clone and dirty it; it is kept beside the state instead. A file that
+has a salt of its own (a team that shares a passphrase) is used as it is.
+"""
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from toolchain.locations import state_dir
+
+_SALT = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)
+
+
+class RunConfig:
+    """One local stack's file on this machine."""
+
+    def __init__(self, committed: Path) -> None:
+        self._committed = committed
+        self._run = state_dir() / "pulumi" / "config" / committed.name
+
+    @contextmanager
+    def file(self) -> Generator[Path]:
+        """Give the file for one operation; a salt that the engine wrote meanwhile is kept."""
+        text = self._committed.read_text(encoding="utf-8")
+        if _SALT.search(text):
+            yield self._committed
+            return
+        self._write(text, self._salt())
+        yield self._run
+
+    @contextmanager
+    def kept_clean(self) -> Generator[None]:
+        """Move the salt that the engine writes into the committed file on creation to where it belongs."""
+        before = self._committed.read_bytes()
+        try:
+            yield
+        finally:
+            written = self._committed.read_bytes()
+            salt = _SALT.search(written.decode())
+            if written != before and salt and not _SALT.search(before.decode()):
+                self._write(before.decode(), salt[0])
+                self._committed.write_bytes(before)
+
+    def _salt(self) -> str:
+        try:
+            found = _SALT.search(self._run.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return ""
+        return found[0] if found else ""
+
+    def _write(self, text: str, salt: str) -> None:
+        self._run.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._run.write_text(f"{text.rstrip()}\n{salt}", encoding="utf-8")
