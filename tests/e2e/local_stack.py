@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 import pytest
 import yaml
@@ -84,7 +83,7 @@ class LocalStack:
         return openai.OpenAI(
             base_url=f"{outputs['endpoint']}/v1",
             api_key=key or outputs["apiKeys"]["demo"],
-            http_client=httpx.Client(verify=str(self.authority()), trust_env=False),
+            http_client=openai.DefaultHttpxClient(verify=str(self.authority()), trust_env=False),
             max_retries=retries,
             timeout=120,
         )

@@ -8,12 +8,16 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Self
 
 import openai
 import pytest
 
 from tests.e2e.local_stack import LocalStack
+from toolchain import images
+from toolchain.cluster import EmbeddedCluster, leftovers
+from toolchain.images import oci_layout
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -109,15 +113,11 @@ def test_a_killed_server_comes_back_and_gives_no_wrong_answer(local_stack: Local
     assert answers.wrong == []
 
 
-def test_a_new_image_rolls_out_without_a_failed_request(local_stack: LocalStack) -> None:
-    from toolchain import images  # noqa: PLC0415 - the image builder is not needed by the other tests
-    from toolchain.cluster import EmbeddedCluster  # noqa: PLC0415
-
-    other = images.build("server", labels={"dev.modelfleet.test": "another build"})
-    cluster = EmbeddedCluster(local_stack.name, state_dir=local_stack.state)
-    cluster.import_image(other.archive, other.reference)
+def test_a_new_image_rolls_out_without_a_failed_request(local_stack: LocalStack, tmp_path: Path) -> None:
+    archive, reference = another_build(images.build("server"), tmp_path)
+    EmbeddedCluster(local_stack.name, state_dir=local_stack.state).import_image(archive, reference)
     before = json.loads(local_stack.kubectl("get", "pods", "-l", "app.kubernetes.io/name=model-server", "-o", "json"))
-    local_stack.write(serving={"image": other.reference})
+    local_stack.write(serving={"image": reference})
     with Answers(local_stack, ask(local_stack.client()), workers=16) as answers:
         assert local_stack.up().get("update") == 1
         wait_until(lambda: answers.right >= 200, timeout_s=300, what="200 answers")
@@ -126,18 +126,29 @@ def test_a_new_image_rolls_out_without_a_failed_request(local_stack: LocalStack)
     after = json.loads(local_stack.kubectl("get", "pods", "-l", "app.kubernetes.io/name=model-server", "-o", "json"))
     old = {pod["metadata"]["name"] for pod in before["items"]}
     assert all(
-        pod["spec"]["containers"][0]["image"] == other.reference
+        pod["spec"]["containers"][0]["image"] == reference
         for pod in after["items"]
         if pod["metadata"]["name"] not in old
     )
 
 
 def test_down_leaves_nothing(local_stack: LocalStack) -> None:
-    from toolchain.cluster import leftovers  # noqa: PLC0415
-
     local_stack.fleet("down", local_stack.name, "--yes")
-    assert leftovers(local_stack.name) == []
+    assert leftovers(local_stack.name, state=local_stack.state) == []
     assert not (local_stack.state / "clusters" / local_stack.name).exists()
+
+
+def another_build(image: images.BuiltImage, folder: Path) -> tuple[Path, str]:
+    """The same layers under another configuration, so another digest: what a rebuild with one changed line gives."""
+    layout = folder / "layout"
+    manifest = oci_layout.unpack(image.archive, layout)
+    config = oci_layout.read_config(layout, manifest)
+    config["config"]["Labels"]["dev.modelfleet.test"] = "another build"
+    oci_layout.blob_path(layout, manifest.config.digest).write_text(json.dumps(config), encoding="utf-8")
+    other = oci_layout.without_builder_traces(layout)
+    reference = f"modelfleet.local/server@{other.descriptor.digest}"
+    oci_layout.pack(layout, other, folder / "another.tar", name=reference)
+    return folder / "another.tar", reference
 
 
 class Answers:

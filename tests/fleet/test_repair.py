@@ -1,0 +1,78 @@
+"""A stack after a killed update: only a dead holder's lock is released, and half-done work is taken up again."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fleet.engine import Engine
+from fleet.repair import repair
+from toolchain.flavour import Flavour
+from toolchain.pulumi_home import pulumi_environment
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """The real engine on a backend of its own, with one empty stack of this project."""
+    backend = tmp_path / "backend"
+    backend.mkdir()
+    monkeypatch.setenv("MODELFLEET_STATE", str(tmp_path / "state"))
+    environment = {**pulumi_environment(Flavour.BUILT), "PULUMI_BACKEND_URL": backend.as_uri()}
+    made = Engine(environment)
+    file = Path(__file__).parents[2] / "Pulumi.e2e-repair.yaml"
+    file.write_text("config: {modelfleet:cloud: local}\n", encoding="utf-8")
+    try:
+        made.select("e2e-repair")
+        yield made
+    finally:
+        file.unlink()
+
+
+def lock(backend: Path, pid: int, host: str = "") -> Path:
+    file = backend / ".pulumi" / "locks" / "organization" / "modelfleet" / "e2e-repair" / "1.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    holder = {
+        "pid": pid,
+        "username": "root",
+        "hostname": host or socket.gethostname(),
+        "timestamp": "2026-01-01T00:00:00Z",
+    }
+    file.write_text(json.dumps(holder), encoding="utf-8")
+    return file
+
+
+def dead_pid() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize(
+    ("pid", "host", "released"), [(dead_pid(), "", True), (dead_pid(), "elsewhere", False), (os.getppid(), "", True)]
+)
+def test_only_a_dead_holder_s_lock_is_released(
+    engine: Engine, tmp_path: Path, pid: int, host: str, released: bool
+) -> None:
+    file = lock(tmp_path / "backend", pid, host)
+    repair(engine, "e2e-repair", backend=(tmp_path / "backend").as_uri(), adopts=True)
+    assert file.exists() is not released
+
+
+def test_pending_operations_are_forgotten_where_plugins_adopt(engine: Engine, tmp_path: Path) -> None:
+    (file,) = (tmp_path / "backend").rglob("e2e-repair.json")  # an import would drop what is pending
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    urn = "urn:pulumi:e2e-repair::modelfleet::modelfleet:access:ApiKey::key"
+    resource = {"urn": urn, "type": "modelfleet:access:ApiKey", "custom": True, "inputs": {}}
+    stored["checkpoint"]["latest"]["pending_operations"] = [{"resource": resource, "type": "creating"}]
+    file.write_text(json.dumps(stored), encoding="utf-8")
+    backend = (tmp_path / "backend").as_uri()
+
+    repair(engine, "e2e-repair", backend=backend, adopts=False)
+    assert engine.export("e2e-repair")["deployment"]["pending_operations"]
+    repair(engine, "e2e-repair", backend=backend, adopts=True)
+    assert not engine.export("e2e-repair")["deployment"].get("pending_operations")
