@@ -2,8 +2,9 @@
 
 import json
 import os
+import ssl
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ class LocalStack:
 
     name: str
     state: Path
+    _outputs: dict[str, Any] = field(default_factory=dict)
 
     @property
     def file(self) -> Path:
@@ -53,11 +55,14 @@ class LocalStack:
 
     def up(self) -> dict[str, int]:
         """Bring it up and tell what was changed."""
+        self._outputs.clear()
         changes = json.loads(self.fleet("up", self.name, "--yes", "--json").stdout)["changes"]
         return {kind: number for kind, number in changes.items() if kind != "same"}
 
     def outputs(self) -> dict[str, Any]:
-        return json.loads(self.fleet("output", self.name, "--show-secrets").stdout)
+        if not self._outputs:
+            self._outputs.update(json.loads(self.fleet("output", self.name, "--show-secrets").stdout))
+        return self._outputs
 
     def kubectl(self, *arguments: str) -> str:
         from toolchain import builder  # noqa: PLC0415 - may build
@@ -83,7 +88,9 @@ class LocalStack:
         return openai.OpenAI(
             base_url=f"{outputs['endpoint']}/v1",
             api_key=key or outputs["apiKeys"]["demo"],
-            http_client=openai.DefaultHttpxClient(verify=str(self.authority()), trust_env=False),
+            http_client=openai.DefaultHttpxClient(
+                verify=ssl.create_default_context(cafile=self.authority()), trust_env=False
+            ),
             max_retries=retries,
             timeout=120,
         )

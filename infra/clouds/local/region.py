@@ -47,6 +47,9 @@ class LocalRegion(pulumi.ComponentResource):
             kubeconfig=kubeconfig,
             cluster_identifier=identifier,
             enable_server_side_apply=True,
+            # In place: the gateway reads new keys and certificates while it runs, and a name is never free.
+            enable_secret_mutable=True,
+            enable_config_map_mutable=True,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self._embedded),
         )
         return Cluster(provider=provider, kubeconfig=kubeconfig, lifetime=self._embedded)
