@@ -33,7 +33,7 @@ class Recorder(pulumi.runtime.Mocks):
         self.made[f"{args.typ}::{args.name}"] = outputs
         return f"{args.name}-id", outputs
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         raise AssertionError(args)
 
     def of(self, kind: str) -> list[dict[str, Any]]:
