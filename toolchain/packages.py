@@ -34,12 +34,21 @@ CLUSTER: Final = frozenset(
 IMAGES: Final = frozenset(
     {
         "buildah",
-        "fuse-overlayfs",
         "mmdebstrap",  # a base image where no container registry is reachable
         "runc",
     }
 )
 """What builds container images."""
+
+TESTS: Final = frozenset(
+    {
+        "curl",
+        "docker-registry",  # a real registry to push to
+        "openssl",
+        "zstd",
+    }
+)
+"""What the tests run beside the product's own parts."""
 
 _ATTEMPTS: Final = 3
 _PAUSE_S: Final = 5.0

@@ -43,7 +43,8 @@ def ensure(
     if names:
         builder.ensure_all(names)
         return
-    packages.ensure(packages.CLUSTER | packages.IMAGES)
+    tests = packages.TESTS if purpose == "test" else frozenset()
+    packages.ensure(packages.CLUSTER | packages.IMAGES | tests)
     tools = list(_FOR[purpose])
     if purpose == "up" and choose_flavour().is_official:
         tools.remove("pulumi")

@@ -15,7 +15,7 @@ from infra.config.settings import StackSettings
 NAMESPACE = "modelfleet"
 """Pulumi's project name: the namespace of our keys in a stack file."""
 
-_STRINGS = ("cloud", "region", "kubeContext", "registry")
+_STRINGS = ("cloud", "region", "kubeContext", "host", "registry")
 
 
 def from_stack_file(file: Path) -> StackSettings:

@@ -108,18 +108,10 @@ class ServingSettings(_Workload):
 
     cpu: CpuQuantity = Field("500m", description="CPU requested per pod; without a limit, so that an idle core is used")
     memory: MemoryQuantity = Field("2Gi", description="Memory limit per pod")
-    max_replicas: int = Field(4, ge=1, le=512, description="Pods at most, when scaled by load")
     gpus: int = Field(0, ge=0, le=16, description="nvidia.com/gpu per pod; 0 serves on CPU")
     drain_timeout_s: int = Field(
         60, ge=1, le=3600, description="Seconds that running requests have to finish when a pod is asked to end"
     )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.max_replicas < self.replicas:
-            msg = f"maxReplicas ({self.max_replicas}) is below replicas ({self.replicas}): raise it, or lower replicas"
-            raise ValueError(msg)
-        return self
 
 
 class GatewaySettings(_Workload):
@@ -148,6 +140,9 @@ class StackSettings(_Settings):
     kube_context: str = Field(
         "", description="Local stacks: a context of your kubeconfig to use instead of the embedded cluster"
     )
+    host: str = Field(
+        "", description="With kubeContext: name or address that clients reach the gateway by; empty means localhost"
+    )
     registry: str = Field(
         "", description="Container registry that images are pushed to; needed with kubeContext and 'build'"
     )
@@ -163,6 +158,9 @@ class StackSettings(_Settings):
     def _consistent(self) -> Self:
         if self.kube_context and self.cloud is not Cloud.LOCAL:
             msg = f"kubeContext is for cloud 'local' only, this stack's is '{self.cloud}': remove kubeContext"
+            raise ValueError(msg)
+        if self.host and not self.kube_context:
+            msg = "host goes with kubeContext: the embedded cluster has an address of its own; remove host"
             raise ValueError(msg)
         if self.kube_context and not self.registry and BUILD in {self.serving.image, self.gateway.image}:
             msg = (

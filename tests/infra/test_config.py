@@ -62,7 +62,7 @@ def test_a_missing_key_says_so(tmp_path: Path) -> None:
     ("config", "told"),
     [
         ("  modelfleet:serving: {image: 'server:latest'}\n", "by digest"),
-        ("  modelfleet:serving: {replicas: 5}\n", "maxReplicas (4) is below replicas (5)"),
+        ("  modelfleet:host: example.invalid\n", "host goes with kubeContext"),
         ("  modelfleet:serving: {gpus: 1}\n", "raise cluster.simulatedGpus"),
         ("  modelfleet:kubeContext: kind\n", "registry is missing"),
         ("  modelfleet:keys: [{id: a, tenant: x}, {id: a, tenant: y}]\n", "'a' is there twice"),

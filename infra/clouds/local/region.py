@@ -91,7 +91,7 @@ class LocalRegion(pulumi.ComponentResource):
             host = address
         else:
             address = None
-            host = pulumi.Output.from_input("localhost")
+            host = pulumi.Output.from_input(self._settings.host or "localhost")
         certificate = Certificate(
             "certificate", hosts=["localhost", "127.0.0.1", host], opts=pulumi.ResourceOptions(parent=self)
         )
