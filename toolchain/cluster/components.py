@@ -176,6 +176,7 @@ def _controller_manager(layout: ClusterLayout, tools: Tools) -> Daemon:
             "--bind-address=127.0.0.1",
             f"--cluster-cidr={POD_CIDR}",
             "--allocate-node-cidrs=true",
+            "--pvclaimbinder-sync-period=2s",  # a claim that was seen before its volume waits for the next round
             f"--service-cluster-ip-range={SERVICE_CIDR}",
             f"--service-account-private-key-file={pki / 'service-accounts.key'}",
             f"--root-ca-file={pki / 'ca.crt'}",

@@ -109,10 +109,7 @@ class EmbeddedCluster:
             MachineError: this process may not end it.
             StopError: processes are left that can't be ended.
         """
-        check_machine()
-        with self._exclusive(lambda _: None):
-            LeaseBook().check_owner(self._layout.name, self._layout.folder)
-            self._clear(lambda _: None)
+        self._end(grace_s=_STOP_GRACE_S)
 
     def reset(self) -> None:
         """Stop the cluster and remove its data.
@@ -122,7 +119,7 @@ class EmbeddedCluster:
             MachineError: this process may not end it.
             StopError: processes are left that can't be ended.
         """
-        self.stop()
+        self._end(grace_s=0)  # an orderly end would only save what is removed next
         with self._exclusive(lambda _: None):
             if self._layout.folder.exists():
                 shutil.rmtree(self._layout.folder)
@@ -285,12 +282,18 @@ class EmbeddedCluster:
                 f"`fleet cluster stop {self._layout.name}` first (its data is kept)"
             )
 
-    def _clear(self, say: Callable[[str], None]) -> None:
+    def _end(self, *, grace_s: float) -> None:
+        check_machine()
+        with self._exclusive(lambda _: None):
+            LeaseBook().check_owner(self._layout.name, self._layout.folder)
+            self._clear(lambda _: None, grace_s=grace_s)
+
+    def _clear(self, say: Callable[[str], None], *, grace_s: float = _STOP_GRACE_S) -> None:
         """End what runs, and remove what is left of it in the kernel and in the run folder."""
         layout, record = self._layout, read_run(self._layout)
         if record is not None:
             say("ending the run before")
-        namespaces.end(layout, None if record is None else record.supervisor, grace_s=_STOP_GRACE_S)
+        namespaces.end(layout, None if record is None else record.supervisor, grace_s=grace_s)
         namespaces.disconnect(layout)
         LeaseBook().release(layout.name, layout.folder)
         layout.run_record.unlink(missing_ok=True)
