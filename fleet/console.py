@@ -45,7 +45,9 @@ def json_result(value: Any) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a result for a person."""
-    shown = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")  # a digest or a path that is cut short can't be used
     for row in rows:
         shown.add_row(*(_escaped(str(cell)) for cell in row))
     out.print(shown)

@@ -42,13 +42,13 @@ def schema() -> None:
 
 
 @app.command()
-def explain() -> None:
+def explain(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False) -> None:
     """List every key with its meaning, type and default."""
     from pydantic import BaseModel  # noqa: PLC0415
 
     from infra.config import StackSettings  # noqa: PLC0415
 
-    rows: list[tuple[str, str, str]] = []
+    rows: list[dict[str, str]] = []
 
     def walk(model: type[BaseModel], prefix: str, joint: str) -> None:
         for name, field in model.model_fields.items():
@@ -58,7 +58,7 @@ def explain() -> None:
                 walk(inner, key, ".")
             else:
                 default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
-                rows.append((key, default, field.description or ""))
+                rows.append({"key": key, "default": default, "meaning": field.description or ""})
 
     walk(StackSettings, "modelfleet", ":")
-    console.table(["key", "default", "meaning"], rows)
+    console.result(rows, ["key", "default", "meaning"], as_json=as_json)

@@ -1,12 +1,17 @@
 """`fleet image`: container images of this checkout."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fleet import console
 
+if TYPE_CHECKING:
+    from toolchain.images import BuiltImage
+
 app = typer.Typer(help="Container images: build and push.", no_args_is_help=True)
+
+_COLUMNS = ["image", "reference", "MB"]
 
 Names = Annotated[list[str] | None, typer.Argument(help="Images (folders under images/); all by default")]
 
@@ -27,11 +32,17 @@ def build(
     from toolchain import images  # noqa: PLC0415 - not needed for --help
 
     built = [images.build(name, base=base, on_progress=console.note) for name in names or sorted(images.RECIPES)]
-    rows = [
-        {"image": b.name, "reference": b.reference, "MB": b.size_bytes // 10**6, "archive": str(b.archive)}
-        for b in built
-    ]
-    console.result(rows, ["image", "reference", "MB"], as_json=as_json)
+    console.result([_row(image) for image in built], _COLUMNS, as_json=as_json)
+
+
+@app.command(name="list")
+def list_images(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
+) -> None:
+    """List the images on this disk, the newest first."""
+    from toolchain import images  # noqa: PLC0415
+
+    console.result([_row(image) for image in images.list_built()], _COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -50,3 +61,12 @@ def push(
         console.out.print(
             images.push(images.build(name, on_progress=console.note), registry), markup=False, soft_wrap=True
         )
+
+
+def _row(image: "BuiltImage") -> dict[str, object]:
+    return {
+        "image": image.name,
+        "reference": image.reference,
+        "MB": round(image.size_bytes / 1e6),
+        "archive": str(image.archive),
+    }
