@@ -28,8 +28,9 @@ tools: setup ## what `up` needs beside Python: Debian packages, Pulumi, Kubernet
 	@$(FLEET) tools ensure
 
 .PHONY: up
-up: tools ## bring up stack STACK (default: local) and get a completion from it
-	@$(FLEET) up $(STACK) --yes
+up: setup ## bring up stack STACK (default: local) and get a completion from it
+	@$(FLEET) tools ensure --stack $(STACK)
+	$(FLEET) up $(STACK) --yes
 	@$(FLEET) complete --stack $(STACK) --show-access
 
 .PHONY: down

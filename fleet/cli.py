@@ -32,8 +32,9 @@ def main() -> NoReturn:
         console.error("interrupted; run the same command again to go on")
         sys.exit(130)
     except Exception as error:
-        if not console.is_foreseen(error):
+        message = console.foreseen(error)
+        if message is None:
             raise
-        console.error(str(error))
+        console.error(message)
         sys.exit(1)
     sys.exit(0)

@@ -7,20 +7,24 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Texts hold keys and URNs: rich would read `:cloud:` as a picture of one.
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 class FleetError(Exception):
     """Something the user can mend; the text says what was wrong and what to do."""
 
 
-def is_foreseen(error: BaseException) -> bool:
-    """Tell whether an error's text is complete, so that a traceback would only be in the way."""
+def foreseen(error: BaseException) -> str | None:
+    """Give an error's text where it is complete, so that a traceback would only be in the way."""
     from infra.config import SettingsError  # noqa: PLC0415 - only on the way out
     from toolchain.errors import ToolchainError  # noqa: PLC0415
+    from toolchain.machine_refusal import machine_refusal  # noqa: PLC0415
 
-    return isinstance(error, (FleetError, SettingsError, ToolchainError))
+    if isinstance(error, (FleetError, SettingsError, ToolchainError)):
+        return str(error)
+    return machine_refusal(error)
 
 
 def error(message: str) -> None:

@@ -12,7 +12,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from fleet import console
+from fleet.console import FleetError
 from fleet.engine import Engine
+
+
+class StackLockedError(FleetError):
+    """An engine that lives, or one of another machine, holds the stack."""
 
 
 def repair(engine: Engine, stack: str, *, backend: str, adopts: bool) -> None:
@@ -23,8 +28,17 @@ def repair(engine: Engine, stack: str, *, backend: str, adopts: bool) -> None:
         stack: The stack; it exists.
         backend: URL of the state backend; only locks of file backends name their holder.
         adopts: Whether every plugin of this stack takes over what it made before.
+
+    Raises:
+        StackLockedError: the stack is in use.
     """
-    if any(_is_dead(lock) for lock in _locks(backend, stack)):
+    locks = list(_locks(backend, stack))
+    if alive := [lock for lock in locks if not _is_dead(lock)]:
+        raise StackLockedError(
+            f"stack {stack} is being updated by {_holder(alive[0])}: wait until that has ended, then run this again; "
+            f"if nothing runs there any more, `pulumi cancel {stack}` releases it"
+        )
+    if locks:
         console.note(f"the last update of {stack} was killed; its lock is released")
         engine.cancel(stack)
     if not adopts:
@@ -46,6 +60,14 @@ def _locks(backend: str, stack: str) -> Iterator[Path]:
     for lock in root.rglob("*.json"):
         if lock.parent.name == stack:
             yield lock
+
+
+def _holder(lock: Path) -> str:
+    try:
+        holder = json.loads(lock.read_text(encoding="utf-8"))
+        return f"process {int(holder['pid'])} of {holder['hostname']}"
+    except (OSError, ValueError, KeyError):
+        return f"the holder of {lock}"
 
 
 def _is_dead(lock: Path) -> bool:

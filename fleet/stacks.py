@@ -1,11 +1,14 @@
 """A stack's life by name: settings checked, tools there, flavour right, cluster awake, then the engine."""
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary, stack_names
+from fleet.exclusive import exclusive
 from fleet.repair import repair
 from fleet.run_config import RunConfig
 from fleet.update_view import UpdateView
@@ -14,6 +17,9 @@ from toolchain.flavour import CHECKED_VARIABLE
 from toolchain.locations import clone_dir
 from toolchain.plugin_flavours import Flavour, check_flavour, record_flavour
 from toolchain.pulumi_home import choose_flavour, pulumi_environment
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""What the engine takes as a stack's name."""
 
 
 class StackUnknownError(FleetError):
@@ -41,13 +47,20 @@ class Stack:
     config: RunConfig
 
     @classmethod
-    def open(cls, name: str, *, create: bool) -> "Stack":
-        """Check everything that can be checked before the engine runs.
+    def open(cls, name: str, *, create: bool, changes: bool = False) -> "Stack":
+        """Check everything that can be checked before the engine runs, and before anything is built for it.
+
+        Args:
+            name: As in Pulumi.<name>.yaml.
+            create: Whether a stack that was never brought up is made, empty.
+            changes: Whether what really is there is going to be changed.
 
         Raises:
             FleetError, SettingsError, ToolchainError: what is wrong, and what to do.
         """
         settings = from_stack_file(stack_file(name))
+        if changes:
+            check_rights(name, settings)
         flavour = choose_flavour()
         environment = pulumi_environment(flavour)
         backend = environment["PULUMI_BACKEND_URL"]
@@ -64,9 +77,10 @@ class Stack:
 
     def up(self) -> Summary:
         """Bring the stack to what its file says, after repairing what a killed update left."""
-        self._prepare()
-        record_flavour(self.backend, self.name, self.flavour)
-        return self._run("up", "--yes", "--skip-preview")
+        with exclusive(self.name):
+            self._prepare()
+            record_flavour(self.backend, self.name, self.flavour)
+            return self._run("up", "--yes", "--skip-preview")
 
     def preview(self) -> Summary:
         """Show what `up` would do; nothing is touched."""
@@ -74,15 +88,17 @@ class Stack:
 
     def refresh(self) -> Summary:
         """Bring the state up to what really is there."""
-        self._prepare()
-        return self._run("refresh", "--yes", "--skip-preview")
+        with exclusive(self.name):
+            self._prepare()
+            return self._run("refresh", "--yes", "--skip-preview")
 
     def down(self) -> Summary:
         """Delete every resource and forget the stack."""
-        self._prepare()
-        summary = self._run("destroy", "--yes", "--skip-preview")
-        self.engine.remove(self.name)
-        return summary
+        with exclusive(self.name):
+            self._prepare()
+            summary = self._run("destroy", "--yes", "--skip-preview")
+            self.engine.remove(self.name)
+            return summary
 
     def _run(self, operation: str, *arguments: str) -> Summary:
         view = UpdateView(console.err, preview=operation == "preview")
@@ -105,8 +121,27 @@ class Stack:
             cluster.start(ClusterSpec(simulated_gpus=self.settings.cluster.simulated_gpus), on_progress=console.note)
 
 
+def check_rights(name: str, settings: StackSettings) -> None:
+    """Check that this user may do what the stack needs, before minutes are spent on building for it.
+
+    Raises:
+        FleetError: only root may.
+    """
+    if settings.cloud is Cloud.LOCAL and not settings.kube_context and os.geteuid() != 0:
+        raise FleetError(
+            f"stack {name} has an embedded cluster, which takes namespaces and mounts: run as root (sudo), or set "
+            f"modelfleet:kubeContext in Pulumi.{name}.yaml to a cluster that you may use"
+        )
+
+
 def stack_file(name: str) -> Path:
-    """Give the path of a stack's file."""
+    """Give the path of a stack's file.
+
+    Raises:
+        FleetError: no stack can have that name.
+    """
+    if not _NAME.fullmatch(name):
+        raise FleetError(f"{name!r} can't name a stack: use letters, digits, '-', '_' and '.'")
     return clone_dir() / f"Pulumi.{name}.yaml"
 
 

@@ -107,7 +107,7 @@ class UpdateView:
         if diagnostic["severity"] == "error":
             self.problems.extend(text.splitlines())
         elif diagnostic["severity"] != "debug":
-            self._console.print(Text(f"  {text}"))
+            self._console.print(Text(f"  {text}"), soft_wrap=True)
 
     def _mention(self, urn: str, message: str) -> None:
         """Tell a log what something waits for: often enough to see that it lives, rarely enough to read."""

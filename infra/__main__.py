@@ -11,6 +11,10 @@ from infra.config import SettingsError, from_pulumi
 from toolchain.errors import ToolchainError
 from toolchain.flavour import guard_program
 
+_TOLD = 32
+"""Exit status by which a language host knows that the user was told: it adds no words of its own (the Python SDK's
+executor uses the same one)."""
+
 
 def main() -> None:
     """Settings -> region -> what runs in its cluster -> outputs."""
@@ -36,7 +40,7 @@ except SettingsError as error:
     # A mistake in a file is no crash of the program: its findings, and nothing else.
     for finding in error.findings:
         pulumi.log.error(str(finding))
-    sys.exit(1)
+    sys.exit(_TOLD)
 except ToolchainError as error:
     pulumi.log.error(str(error))
-    sys.exit(1)
+    sys.exit(_TOLD)

@@ -62,7 +62,7 @@ def up(stack: StackName = "local", yes: Yes = False, as_json: AsJson = False) ->
         typer.confirm(f"Bring stack {stack} to what Pulumi.{stack}.yaml says?", abort=True, default=True)
     start = time.monotonic()
     console.step(f"stack {stack}")
-    summary = Stack.open(stack, create=True).up()
+    summary = Stack.open(stack, create=True, changes=True).up()
     console.step(f"stack {stack} is up: {summary}, {time.monotonic() - start:.0f} s in all")
     if as_json:
         console.json_result({"stack": stack, "changes": summary.changes, "duration_s": summary.duration_s})
@@ -82,7 +82,7 @@ def refresh(stack: StackName = "local") -> None:
     """Refresh a stack."""
     from fleet.stacks import Stack  # noqa: PLC0415
 
-    console.step(f"stack {stack} is refreshed: {Stack.open(stack, create=False).refresh()}")
+    console.step(f"stack {stack} is refreshed: {Stack.open(stack, create=False, changes=True).refresh()}")
 
 
 def down(stack: StackName = "local", yes: Yes = False) -> None:
@@ -92,7 +92,7 @@ def down(stack: StackName = "local", yes: Yes = False) -> None:
     if not yes:
         typer.confirm(f"Delete every resource of stack {stack}?", abort=True)
     try:
-        opened = Stack.open(stack, create=False)
+        opened = Stack.open(stack, create=False, changes=True)
     except StackUnknownError as error:
         console.note(f"nothing to do: {error}")
         return

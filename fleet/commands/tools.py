@@ -27,6 +27,7 @@ def register(top: typer.Typer) -> None:
 def ensure(
     names: Annotated[list[str] | None, typer.Argument(help="Tools; by default all that --for needs")] = None,
     purpose: Annotated[str, typer.Option("--for", help=f"One of: {', '.join(_FOR)}")] = "up",
+    stack: Annotated[str | None, typer.Option(help="First check that this stack can be brought up here")] = None,
 ) -> None:
     """Make tools and Debian packages be there; what is there already costs nothing.
 
@@ -38,6 +39,11 @@ def ensure(
     from toolchain import builder, packages  # noqa: PLC0415 - not needed for --help
     from toolchain.pulumi_home import choose_flavour  # noqa: PLC0415
 
+    if stack is not None:
+        from fleet.stacks import check_rights, stack_file  # noqa: PLC0415
+        from infra.config import from_stack_file  # noqa: PLC0415
+
+        check_rights(stack, from_stack_file(stack_file(stack)))
     if purpose not in _FOR:
         raise console.FleetError(f"--for {purpose}: use one of {', '.join(_FOR)}")
     if names:

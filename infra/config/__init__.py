@@ -1,6 +1,6 @@
 """Typed stack settings: what a stack file may say, and what a bad value is told."""
 
-from infra.config.errors import SettingsError
+from infra.config.errors import Finding, SettingsError
 from infra.config.load import from_pulumi, from_stack_file
 from infra.config.settings import (
     Cloud,
@@ -15,6 +15,7 @@ from infra.config.settings import (
 __all__ = [
     "Cloud",
     "ClusterSettings",
+    "Finding",
     "GatewaySettings",
     "ModelSettings",
     "ServingSettings",

@@ -30,12 +30,16 @@ def from_stack_file(file: Path) -> StackSettings:
         raise SettingsError(
             [Finding(file.name, None, "", "no such stack file; " + _known_stacks(file.parent))]
         ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError([Finding(file.name, None, "", "not YAML: it is no UTF-8 text")]) from error
     try:
         document = yaml.safe_load(text)
         lines = _lines_of(yaml.compose(text))
     except yaml.MarkedYAMLError as error:
         line = None if error.problem_mark is None else error.problem_mark.line + 1
         raise SettingsError([Finding(file.name, line, "", f"not YAML: {error.problem}")]) from error
+    except yaml.YAMLError as error:  # a character that YAML doesn't allow has no line
+        raise SettingsError([Finding(file.name, None, "", f"not YAML: {str(error).splitlines()[0]}")]) from error
     config = (document or {}).get("config") if isinstance(document or {}, dict) else None
     if not isinstance(config or {}, dict):
         raise SettingsError([Finding(file.name, None, "config", "must hold keys such as modelfleet:cloud")])

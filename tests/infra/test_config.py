@@ -79,6 +79,14 @@ def test_a_missing_file_names_the_stacks_that_there_are(tmp_path: Path) -> None:
         from_stack_file(tmp_path / "Pulumi.other.yaml")
 
 
+@pytest.mark.parametrize("content", [b"config:\n  \xb6\xff", b"config:\n  a: \x07"])
+def test_a_file_that_is_no_text_is_no_yaml(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "Pulumi.test.yaml"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"^Pulumi\.test\.yaml: not YAML: "):
+        from_stack_file(file)
+
+
 def test_a_file_that_is_no_yaml_is_told_by_line(tmp_path: Path) -> None:
     assert findings(tmp_path, "  modelfleet:cloud: [local\n")[0].startswith("Pulumi.test.yaml:3: not YAML")
 

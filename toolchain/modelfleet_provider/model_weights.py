@@ -9,6 +9,14 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from service.weights.manifest import (
+    MANIFEST_NAME,
+    CorruptFileError,
+    Manifest,
+    ManifestError,
+    WeightsError,
+    verify_file,
+)
 from toolchain.locations import clone_dir, state_dir
 from toolchain.modelfleet_provider.resource_type import InputError, Inputs, Outputs, Progress, ResourceType
 
@@ -35,14 +43,34 @@ class ModelWeights(ResourceType):
         """Folder and digest follow from the inputs alone."""
         return {"folder": str(_folder(inputs)), "digest": inputs["digest"]}
 
+    def stale(self, outputs: Outputs) -> str | None:
+        """Look for files that are gone, cut short, or were written after the manifest, which is published last."""
+        folder = Path(outputs["folder"])
+        try:
+            manifest = folder / MANIFEST_NAME
+            published_ns = manifest.stat().st_ctime_ns
+            for name, entry in Manifest.from_bytes(
+                manifest.read_bytes(), source=str(manifest), digest=outputs["digest"]
+            ).files.items():
+                status = (folder / name).stat()
+                if status.st_size != entry.size_bytes or status.st_ctime_ns > published_ns:
+                    return f"{folder / name} was changed since it was published"
+        except (OSError, ManifestError) as error:
+            return f"{folder} is damaged: {error}"
+        return None
+
     def create(self, inputs: Inputs, progress: Progress) -> tuple[str, Outputs]:
-        """Publish, every file's hash checked."""
+        """Publish, every file's hash checked; what is damaged at the target is published anew."""
         from service.weights.store import publish  # noqa: PLC0415 - keeps the object-store library out of every start
 
-        folder = _folder(inputs)
+        source, folder = clone_dir() / inputs["source"], _folder(inputs)
         progress(f"publishing {inputs['model']} to {folder}")
         folder.mkdir(parents=True, exist_ok=True)
-        publish(clone_dir() / inputs["source"], folder.as_uri())
+        try:
+            _withdraw_damaged(source, folder, progress)
+            publish(source, folder.as_uri())
+        except WeightsError as error:
+            raise InputError("source", f"{error}; bring {source} back to what its manifest.json says") from error
         return f"{inputs['model']}@{inputs['digest']}", self.foreseen(inputs)
 
     def read(self, resource_id: str, outputs: Outputs) -> Outputs | None:
@@ -54,6 +82,27 @@ class ModelWeights(ResourceType):
         """Remove the folder."""
         del resource_id
         shutil.rmtree(outputs["folder"], ignore_errors=True)
+
+
+def _withdraw_damaged(source: Path, folder: Path, progress: Progress) -> None:
+    """Make a damaged folder one without a manifest, which is no model, and which publishing writes whole."""
+    manifest, published = source / MANIFEST_NAME, folder / MANIFEST_NAME
+    raw = manifest.read_bytes()
+    try:
+        intact = published.read_bytes() == raw
+        published_ns = published.stat().st_ctime_ns
+    except FileNotFoundError:
+        return
+    for name, entry in Manifest.from_bytes(raw, source=str(manifest)).files.items():
+        try:
+            verify_file(folder / name, entry, name=name)
+            # What was only touched is written again too, so that it is older than the manifest.
+            intact &= (folder / name).stat().st_ctime_ns <= published_ns
+        except CorruptFileError as error:
+            progress(f"damaged, published anew: {error}")
+            intact = False
+    if not intact:
+        published.unlink()
 
 
 def _folder(inputs: Inputs) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from toolchain.errors import ToolchainError
+from toolchain.machine_refusal import machine_refusal
 from toolchain.modelfleet_provider.api_key import ApiKey
 from toolchain.modelfleet_provider.certificate import Certificate
 from toolchain.modelfleet_provider.cluster import Cluster
@@ -137,3 +138,8 @@ class ModelfleetProvider(ResourceProvider):
             raise ProviderError(str(error)) from error
         except ToolchainError as error:
             raise ProviderError(str(error)) from error
+        except OSError as error:
+            refusal = machine_refusal(error)
+            if refusal is None:
+                raise
+            raise ProviderError(refusal) from error

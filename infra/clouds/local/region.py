@@ -9,7 +9,7 @@ import pulumi_kubernetes as k8s
 import yaml
 
 from infra.clouds.region import Cluster, GpuPools, Identity, Ingress, NodeFolder, Registry, Storage
-from infra.config import Cloud, StackSettings
+from infra.config import Cloud, Finding, SettingsError, StackSettings
 from infra.config.settings import BUILD
 from infra.plugin import Certificate, EmbeddedCluster, Image, ModelWeights
 
@@ -126,16 +126,24 @@ class LocalRegion(pulumi.ComponentResource):
         return built.reference
 
 
+def _context_error(problem: str) -> SettingsError:
+    return SettingsError([Finding(f"Pulumi.{pulumi.get_stack()}.yaml", None, "modelfleet:kubeContext", problem)])
+
+
 def _kubeconfig_of(context: str) -> str:
     """The user's kubeconfig, with `context` as its current one."""
     file = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
     try:
         kubeconfig = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        msg = f"modelfleet:kubeContext: {context!r}: no kubeconfig at {file}; set KUBECONFIG, or remove kubeContext"
-        raise ValueError(msg) from error
-    known = [entry["name"] for entry in kubeconfig.get("contexts") or []]
+        known = [entry["name"] for entry in kubeconfig.get("contexts") or []]
+    except OSError as error:
+        raise _context_error(
+            f"{context!r}: no kubeconfig at {file} ({error.strerror}); set KUBECONFIG, or remove kubeContext"
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise _context_error(
+            f"{context!r}: {file} is no kubeconfig; set KUBECONFIG to one, or remove kubeContext"
+        ) from error
     if context not in known:
-        msg = f"modelfleet:kubeContext: no context {context!r} in {file}; there are: {', '.join(known) or 'none'}"
-        raise ValueError(msg)
+        raise _context_error(f"no context {context!r} in {file}; there are: {', '.join(known) or 'none'}")
     return yaml.safe_dump({**kubeconfig, "current-context": context})
