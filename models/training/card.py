@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from models.training.completion import MOST_TOKENS
+
 if TYPE_CHECKING:
     from models.training.results import Results, SampleRecord
 
@@ -59,7 +61,7 @@ def _quality(results: Results) -> str:
 | What | Value |
 |---|---|
 | Held-out function prefixes whose greedy completion parses | {results.prefixes_parsing} of {len(results.prefixes)} |
-| ... that the model ended by itself within 256 tokens | {ended} of {len(results.prefixes)} |
+| ... that the model ended by itself within {MOST_TOKENS} tokens | {ended} of {len(results.prefixes)} |
 | ... both | {parsing_ended} of {len(results.prefixes)} |
 | `{fibonacci.prompt}` completes to code that parses | {"yes" if fibonacci.parses else "no"} |
 | Held-out perplexity | {perplexity.perplexity:.2f} a token ({perplexity.tokens:,} tokens) |
@@ -90,11 +92,12 @@ model knows no conversation.
 
 def _training(results: Results) -> str:
     corpus, training = results.corpus, results.training
+    speed = training.tokens / training.minutes / 60
     return f"""## Training
 
 {training.tokens / 1e6:.1f} million tokens ({training.epochs:.2f} passes over {corpus.training_documents:,} documents)
 in {training.steps:,} steps of {training.batch_tokens:,} tokens, {training.minutes:.0f} minutes on {training.device}
-({training.threads} threads, shared with other work), torch {training.torch}, seed {training.seed}. Muon for the
+({training.threads} threads, {speed:,.0f} tokens a second), torch {training.torch}, seed {training.seed}. Muon for the
 matrices, AdamW for the rest; learning rate warmed up, stable, then linear to zero. The corpus (SHA-256
 `{corpus.sha256}`) is Python alone: single functions, small classes and windows of modules, without doubles, tests,
 tables and generated files, long docstrings cut to their first paragraph.
@@ -106,12 +109,12 @@ To make another: `python -m models.training train`, then `python -m models.train
 def _samples(samples: list[SampleRecord]) -> str:
     parts = [
         "## Twenty completions\n",
-        "Greedy, the prompts chosen before training, none left out. The prompt is above the line.\n",
+        "Greedy. The prompts were fixed before any finished model answered them; none is left out.\n",
     ]
     for sample in samples:
         notes = [] if sample.parses else ["doesn't parse"]
         if not sample.ended:
-            notes.append("cut at 256 tokens")
+            notes.append(f"cut at {MOST_TOKENS} tokens")
         note = f" ({', '.join(notes)})" if notes else ""
         parts.append(f"```python\n{sample.prompt}\n# ---{note}\n{sample.completion.strip(chr(10))}\n```\n")
     return "\n".join(parts)

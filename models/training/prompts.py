@@ -1,4 +1,4 @@
-"""The prompts whose completions the card shows: chosen before the model was trained, none left out."""
+"""The prompts whose completions the card shows: fixed before any finished model answered them, none left out."""
 
 SAMPLES = (
     "def fibonacci(n):",

@@ -41,35 +41,37 @@ class TooLargeError(RuntimeError):
 
 
 def publish(run: Run, folder: Path, *, console: Console) -> Results:
-    """Export, measure and describe a run's model. The manifest is written last: without it, no model is loaded.
+    """Export, measure and describe a run's model, beside the folder; then replace the folder's files by the new ones.
 
     Args:
         run: made by `run.make`.
-        folder: model folder; files of ours in it are replaced.
+        folder: model folder; its manifest is the last to be replaced, so that a half-replaced one is seen by its
+            digests.
         console: where progress is shown.
 
     Raises:
-        TooLargeError: more than `SIZE_LIMIT_BYTES`.
+        TooLargeError: more than `SIZE_LIMIT_BYTES`; the folder is as it was.
         OSError: disk full or no permission.
     """
-    (folder / MANIFEST_NAME).unlink(missing_ok=True)
-    export.export(run.checkpoint.model, run.tokenizer, folder)
-    results = _measure(run, folder, console)
-    (folder / RESULTS).write_text(results.to_json(), encoding="utf-8")
-    describe(folder, results)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
+        made = Path(unfinished)
+        export.export(run.checkpoint.model, run.tokenizer, made)
+        results = _measure(run, made, console)
+        (made / RESULTS).write_text(results.to_json(), encoding="utf-8")
+        _describe(made, results, name=folder.name)
+        folder.mkdir(exist_ok=True)
+        for file in sorted(made.iterdir(), key=lambda file: file.name == MANIFEST_NAME):
+            file.replace(folder / file.name)
     return results
 
 
-def describe(folder: Path, results: Results) -> None:
-    """Write curve, card and manifest from the measurements.
-
-    Raises:
-        TooLargeError: more than `SIZE_LIMIT_BYTES`.
-    """
+def _describe(folder: Path, results: Results, *, name: str) -> None:
+    """Write curve, card and manifest from the measurements."""
     (folder / MANIFEST_NAME).unlink(missing_ok=True)
     curve.draw(results.curve, folder / curve.NAME)
     (folder / card.NAME).write_text(card.card(results), encoding="utf-8")
-    manifest = Manifest.of_folder(folder, name=folder.name)
+    manifest = Manifest.of_folder(folder, name=name)
     if manifest.size_bytes > SIZE_LIMIT_BYTES:
         raise TooLargeError(f"{folder} has {manifest.size_bytes:,} bytes, the limit is {SIZE_LIMIT_BYTES:,}")
     (folder / MANIFEST_NAME).write_bytes(manifest.to_bytes())
@@ -80,10 +82,11 @@ def redescribe(folder: Path) -> Results:
 
     Raises:
         OSError: there is no `results.json`, or no room or permission.
+        TooLargeError: more than `SIZE_LIMIT_BYTES`; the folder has no manifest then.
         pydantic.ValidationError: it isn't one.
     """
     results = Results.model_validate_json((folder / RESULTS).read_text(encoding="utf-8"))
-    describe(folder, results)
+    _describe(folder, results, name=folder.resolve().name)
     return results
 
 
