@@ -14,6 +14,7 @@ from fleet.console import FleetError
 from toolchain.locations import state_dir
 
 _ANSWER_LIMIT_S = 120.0
+_CONNECT_LIMIT_S = 10.0  # beyond it nobody is there
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ class Access:
         trust: ssl.SSLContext = ssl.create_default_context(cafile=self.ca_file)
         try:
             with (
-                httpx.Client(verify=trust, timeout=_ANSWER_LIMIT_S, trust_env=False) as client,
+                httpx.Client(
+                    verify=trust, timeout=httpx.Timeout(_ANSWER_LIMIT_S, connect=_CONNECT_LIMIT_S), trust_env=False
+                ) as client,
                 client.stream(
                     "POST",
                     f"{self.endpoint}/v1/completions",
@@ -89,7 +92,10 @@ class Access:
                     if event["choices"]:
                         yield event["choices"][0]["text"]
         except httpx.HTTPError as error:
-            raise FleetError(f"no answer from {self.endpoint}: {error or type(error).__name__}") from error
+            raise FleetError(
+                f"no answer from {self.endpoint}: {str(error) or type(error).__name__}. If its cluster doesn't run, "
+                "`fleet up` starts it; `fleet cluster status` shows those of this machine"
+            ) from error
 
 
 def timed(pieces: Iterator[str]) -> Iterator[tuple[float, str]]:

@@ -1,12 +1,15 @@
 """The command line: groups of commands, and how an error is told."""
 
+import signal
 import sys
+from types import FrameType
 from typing import NoReturn
 
 import typer
 
 from fleet import console
 from fleet.commands import cluster, config, image, model, stack, tools
+from fleet.interrupt import Terminated
 
 app = typer.Typer(
     name="fleet",
@@ -26,6 +29,7 @@ app.add_typer(model.app, name="model")
 
 def main() -> NoReturn:
     """Run the command line; every foreseen error is one message without a traceback."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except KeyboardInterrupt:
@@ -38,3 +42,8 @@ def main() -> NoReturn:
         console.error(message)
         sys.exit(1)
     sys.exit(0)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise Terminated

@@ -7,6 +7,7 @@ with the event log that `--event-log` writes read alongside.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fleet import console
 from fleet.console import FleetError
+from fleet.interrupt import Terminated
 from fleet.update_view import UpdateView
 from toolchain.locations import clone_dir
 
@@ -90,13 +93,21 @@ class Engine:
         """Forget the stack; its configuration file stays."""
         self._checked("stack", "rm", "--yes", "--preserve-config", stack)
 
-    def run(self, operation: str, stack: str, view: UpdateView, *arguments: str) -> Summary:
-        """Run `up`, `preview`, `refresh` or `destroy` to its end.
+    def run(
+        self,
+        operation: str,
+        stack: str,
+        view: UpdateView,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> Summary:
+        """Run `up`, `preview`, `refresh` or `destroy` to its end, with more environment variables if need be.
 
         Ctrl-C reaches the engine too: the first asks it to stop after what is under way, the second ends it.
 
         Raises:
             UpdateFailedError: it failed; the diagnostics are in the message.
+            KeyboardInterrupt: it was interrupted, and has ended in order.
         """
         with tempfile.TemporaryDirectory(prefix="modelfleet-") as folder:
             log = Path(folder) / "events"
@@ -107,7 +118,7 @@ class Engine:
             with subprocess.Popen(
                 command,
                 cwd=clone_dir(),
-                env=self._environment,
+                env={**self._environment, **(environment or {})},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -117,9 +128,11 @@ class Engine:
                 printed: list[str] = []
                 with view:
                     watcher.start()
-                    _wait(process, printed)
+                    interrupted = _wait(process, printed)
                     done.set()
                     watcher.join()
+            if process.returncode != 0 and interrupted:
+                raise KeyboardInterrupt
             if process.returncode != 0:
                 said = view.problems or printed[-20:]
                 raise UpdateFailedError(f"{operation} of {stack} failed:\n" + "\n".join(f"  {line}" for line in said))
@@ -140,16 +153,22 @@ class Engine:
         return done.stdout
 
 
-def _wait(process: "subprocess.Popen[str]", printed: list[str]) -> None:
-    """Collect what the engine prints until it ends; it got our Ctrl-C as well and ends by itself."""
+def _wait(process: "subprocess.Popen[str]", printed: list[str]) -> bool:
+    """Collect what the engine prints until it ends, and tell of a Ctrl-C: it got that as well and ends by itself."""
+    interrupted = False
     assert process.stdout is not None  # noqa: S101 - asked for above
     while True:
         try:
             printed.extend(line.rstrip() for line in process.stdout)
             process.wait()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if isinstance(interrupt, Terminated):
+                process.send_signal(signal.SIGINT)  # a terminal's Ctrl-C reaches the engine too, this did not
+            if not interrupted:
+                console.note("interrupted: what is under way is brought to its end; Ctrl-C again gives it up")
+            interrupted = True
             continue
-        return
+        return interrupted
 
 
 def _watch(log: Path, done: threading.Event, view: UpdateView) -> None:

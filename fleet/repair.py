@@ -47,7 +47,7 @@ def repair(engine: Engine, stack: str, *, backend: str, adopts: bool) -> None:
     pending = checkpoint["deployment"].pop("pending_operations", None)
     if pending:
         console.note(
-            f"the last update of {stack} ended in the middle of {len(pending)} operations; they are taken up again"
+            f"the last update of {stack} ended in the middle of its work ({len(pending)} resources): taken up again"
         )
         engine.import_(stack, checkpoint)
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,17 @@ class Stack:
             return self._run("up", "--yes", "--skip-preview")
 
     def preview(self) -> Summary:
-        """Show what `up` would do; nothing is touched."""
+        """Show what `up` would do; nothing is touched.
+
+        Raises:
+            FleetError: the stack's embedded cluster, which is asked, doesn't run.
+        """
+        if (state := self._cluster_asleep()) is not None:
+            name = self.settings.cluster.name
+            raise FleetError(
+                f"cluster {name} is {state}, so nothing can be said about what is in it: `fleet cluster start {name}` "
+                f"first, or `fleet up {self.name}`, which starts it too"
+            )
         return self._run("preview")
 
     def refresh(self) -> Summary:
@@ -95,30 +106,54 @@ class Stack:
     def down(self) -> Summary:
         """Delete every resource and forget the stack."""
         with exclusive(self.name):
-            self._prepare()
-            summary = self._run("destroy", "--yes", "--skip-preview")
+            self._repair()
+            # An embedded cluster ends with all that is in it and need not run for that: a broken one, or a full disk
+            # on which it can't be started, must not keep the stack from being taken down.
+            unreachable = {"PULUMI_K8S_DELETE_UNREACHABLE": "true"} if embeds_cluster(self.settings) else {}
+            summary = self._run("destroy", "--yes", "--skip-preview", environment=unreachable)
             self.engine.remove(self.name)
             return summary
 
-    def _run(self, operation: str, *arguments: str) -> Summary:
+    def _run(self, operation: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Summary:
         view = UpdateView(console.err, preview=operation == "preview")
         with self.config.file() as file:
-            return self.engine.run(operation, self.name, view, "--config-file", str(file), *arguments)
+            arguments = ("--config-file", str(file), *arguments)
+            return self.engine.run(operation, self.name, view, *arguments, environment=environment)
 
     def _prepare(self) -> None:
-        repair(self.engine, self.name, backend=self.backend, adopts=self.settings.cloud is Cloud.LOCAL)
+        self._repair()
         self._wake_cluster()
+
+    def _repair(self) -> None:
+        repair(self.engine, self.name, backend=self.backend, adopts=self.settings.cloud is Cloud.LOCAL)
 
     def _wake_cluster(self) -> None:
         """Start the stack's embedded cluster if it was made and does not run, after a reboot for instance."""
-        if self.settings.cloud is not Cloud.LOCAL or self.settings.kube_context:
+        if (state := self._cluster_asleep()) is None:
             return
-        from toolchain.cluster import ClusterSpec, ClusterState, EmbeddedCluster  # noqa: PLC0415 - only local stacks
+        from toolchain.cluster import ClusterSpec, EmbeddedCluster  # noqa: PLC0415 - only local stacks
+
+        settings = self.settings.cluster
+        console.step(f"cluster {settings.name} is {state}: starting it")
+        EmbeddedCluster(settings.name).start(
+            ClusterSpec(simulated_gpus=settings.simulated_gpus), on_progress=console.note
+        )
+
+    def _cluster_asleep(self) -> str | None:
+        """Give the state of the stack's embedded cluster if it was made and does not run."""
+        if not embeds_cluster(self.settings):
+            return None
+        from toolchain.cluster import ClusterState, EmbeddedCluster  # noqa: PLC0415 - only local stacks
 
         cluster = EmbeddedCluster(self.settings.cluster.name)
-        if cluster.kubeconfig.is_file() and cluster.status().state in {ClusterState.STOPPED, ClusterState.CRASHED}:
-            console.step(f"cluster {self.settings.cluster.name} is stopped: starting it")
-            cluster.start(ClusterSpec(simulated_gpus=self.settings.cluster.simulated_gpus), on_progress=console.note)
+        state = cluster.status().state
+        asleep = cluster.kubeconfig.is_file() and state in {ClusterState.STOPPED, ClusterState.CRASHED}
+        return str(state) if asleep else None
+
+
+def embeds_cluster(settings: StackSettings) -> bool:
+    """Tell whether a stack's cluster is one of this machine's embedded ones."""
+    return settings.cloud is Cloud.LOCAL and not settings.kube_context
 
 
 def check_rights(name: str, settings: StackSettings) -> None:
@@ -127,7 +162,7 @@ def check_rights(name: str, settings: StackSettings) -> None:
     Raises:
         FleetError: only root may.
     """
-    if settings.cloud is Cloud.LOCAL and not settings.kube_context and os.geteuid() != 0:
+    if embeds_cluster(settings) and os.geteuid() != 0:
         raise FleetError(
             f"stack {name} has an embedded cluster, which takes namespaces and mounts: run as root (sudo), or set "
             f"modelfleet:kubeContext in Pulumi.{name}.yaml to a cluster that you may use"

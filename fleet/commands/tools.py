@@ -121,4 +121,5 @@ def leftovers(
         if not found and not running:
             console.note("nothing of modelfleet is left: no process, mount, namespace, link, rule or cgroup")
     if found:
+        console.note("`fleet cluster stop NAME` clears what a crashed cluster left; `fleet up` starts it again")
         raise typer.Exit(1)

@@ -16,7 +16,14 @@ from toolchain.cluster import addons, components, configuration, credentials, na
 from toolchain.cluster.addresses import LeaseBook, Subnet
 from toolchain.cluster.api_client import ApiClient
 from toolchain.cluster.cgroups import CgroupRoot
-from toolchain.cluster.errors import ClusterSpecError, DiskSpaceError, MachineError, NotRunningError
+from toolchain.cluster.errors import (
+    ClusterSpecError,
+    CommandError,
+    DiskSpaceError,
+    ImageError,
+    MachineError,
+    NotRunningError,
+)
 from toolchain.cluster.image_archive import write_binary_image
 from toolchain.cluster.image_store import ImageStore
 from toolchain.cluster.layout import ClusterLayout
@@ -161,10 +168,14 @@ class EmbeddedCluster:
             reference: the name that pods use: ``name@sha256:digest``, or ``name:tag``.
 
         Raises:
-            NotRunningError: the cluster doesn't run.
+            NotRunningError: the cluster doesn't run, or ended meanwhile.
             ImageError: the archive can't be read, or holds another image than ``reference`` names.
         """
-        self._images().load(archive, reference)
+        try:
+            self._images().load(archive, reference)
+        except (CommandError, ImageError) as error:
+            self._images()  # an import that fails because the cluster ended is no fault of the image
+            raise error from None
 
     def has_image(self, reference: str) -> bool:
         """Return whether the cluster has an image, complete.

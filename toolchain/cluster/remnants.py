@@ -27,7 +27,8 @@ def leftovers(name: str, *, state: Path | None = None) -> list[str]:
     layout = ClusterLayout(name, (state_dir() if state is None else state) / "clusters" / name)
     cgroup = CgroupRoot(layout.namespace)
     found = [f"process {pid}: {_command_line(pid)}" for pid in sorted(cgroup.processes() | _by_plan(layout))]
-    found += [f"cgroup {folder}" for folder in cgroup.folders()]
+    # The topmost of each hierarchy stands for all below it, which may be hundreds.
+    found += [f"cgroup {folder}" for folder in cgroup.folders() if folder.name == layout.namespace]
     found += [f"mount {mount}" for mount in _mounts(layout)]
     if layout.network_namespace.exists():
         found.append(f"network namespace {layout.network_namespace}")

@@ -1,6 +1,7 @@
 """One object followed as it changes: a watch with a memory of the last state, restarted whenever it breaks."""
 
 import asyncio
+import time
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -10,6 +11,10 @@ from toolchain.kubernetes_provider.manifest import ObjectId
 from toolchain.provider.interface import UnavailableError
 
 RECONNECT_DELAY_S: Final = 0.5
+BEAT_INTERVAL_S: Final = 5.0
+"""How often the server is asked even though the watch is open: one whose machine is gone leaves it open, silently."""
+ANSWER_LIMIT_S: Final = 10.0
+"""How long one answer may take before the server counts as silent."""
 _GONE: Final = 410
 _NOT_FOUND: Final = 404
 
@@ -27,20 +32,26 @@ class Following:
         self._kind = kind
         self._object_id = object_id
         self._change = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._heard_at = time.monotonic()
         self.current = seen
         self.lost = ""
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._follow())
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._beat())]
         return self
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the server last answered."""
+        return time.monotonic() - self._heard_at
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def changed(self, timeout_s: float, cancelled: asyncio.Event) -> None:
         """Return when the object has changed, the user has cancelled, or the time is over."""
@@ -68,6 +79,27 @@ class Following:
             except (ApiError, UnavailableError):
                 version = None  # too old, not allowed, or cut off: reading again tells, and serves as a poll
             await asyncio.sleep(RECONNECT_DELAY_S)
+
+    async def _beat(self) -> None:
+        """Notice a server that doesn't answer any more, and one that does again."""
+        path = self._kind.path(self._object_id.namespace, self._object_id.name)
+        while True:
+            await asyncio.sleep(BEAT_INTERVAL_S)
+            try:
+                async with asyncio.timeout(ANSWER_LIMIT_S):
+                    await self._client.get(path)
+            except TimeoutError:
+                self.lost = f"the Kubernetes API server has not answered for {self.silent_s:.0f} s"
+            except UnavailableError as error:
+                self.lost = str(error)
+            except ApiError:
+                self._heard()
+            else:
+                self._heard()
+
+    def _heard(self) -> None:
+        self._heard_at = time.monotonic()
+        self.lost = ""
 
     def _version(self) -> str | None:
         return None if self.current is None else self.current["metadata"]["resourceVersion"]
@@ -97,6 +129,6 @@ class Following:
                     raise ApiError(status.get("code", _GONE), status.get("reason", ""), status.get("message", ""))
 
     def _see(self, live: dict[str, Any] | None) -> None:
-        self.lost = ""
+        self._heard()
         self.current = live
         self._change.set()

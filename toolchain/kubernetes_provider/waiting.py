@@ -1,5 +1,6 @@
 """Waits of bounded length, with the reason shown while they last: for readiness, and for objects to be gone."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import Any, Final
 
 from toolchain.kubernetes_provider.api_client import ApiClient, ApiError
 from toolchain.kubernetes_provider.discovery import Kind
-from toolchain.kubernetes_provider.following import Following
+from toolchain.kubernetes_provider.following import ANSWER_LIMIT_S, Following
 from toolchain.kubernetes_provider.manifest import Annotation, ObjectId, annotation, describe
 from toolchain.kubernetes_provider.readiness.kinds import rule_for
 from toolchain.kubernetes_provider.readiness.verdict import Assess, Verdict, condition, waiting
@@ -15,6 +16,8 @@ from toolchain.provider.interface import Context, ProviderError, UnavailableErro
 
 DEFAULT_TIMEOUT_S: Final = 600.0
 """The official plugin's default."""
+SILENCE_LIMIT_S: Final = 60.0
+"""How long an API server may be silent: a restart takes seconds, and a cluster that ended is told before long."""
 LOOK_INTERVAL_S: Final = 2.0
 """How often what belongs to the object (pods, endpoints, events) is looked at when the object itself is still."""
 
@@ -73,17 +76,28 @@ async def until_ready(
                 shown = verdict.message
                 await context.status(f"waiting: {shown.splitlines()[0]}")
             remaining = deadline - time.monotonic()
-            if context.cancelled.is_set() or remaining <= 0:
-                ending = "cancelled while waiting for it" if context.cancelled.is_set() else f"after {timeout_s:g} s"
+            if ending := _ending(following, context, remaining, timeout_s):
                 return Outcome(live, [f"{describe(live)} is not ready ({ending}): {verdict.message}"])
             await following.changed(min(LOOK_INTERVAL_S, remaining), context.cancelled)
+
+
+def _ending(following: Following, context: Context, remaining_s: float, timeout_s: float) -> str:
+    """Say why a wait ends without what it waited for; empty while it goes on."""
+    if context.cancelled.is_set():
+        return "cancelled while waiting for it"
+    if following.silent_s > SILENCE_LIMIT_S:
+        return f"the API server has been silent for {following.silent_s:.0f} s"
+    return f"after {timeout_s:g} s" if remaining_s <= 0 else ""
 
 
 async def _assessed(rule: Assess, client: ApiClient, live: dict[str, Any], lost: str) -> Verdict:
     if lost:
         return waiting(lost)
     try:
-        return await rule(client, live)
+        async with asyncio.timeout(ANSWER_LIMIT_S):
+            return await rule(client, live)
+    except TimeoutError:
+        return waiting(f"no answer from the Kubernetes API server within {ANSWER_LIMIT_S:g} s")
     except UnavailableError as error:
         return waiting(str(error))  # an API server that restarts; the time limit still holds
 
@@ -114,8 +128,7 @@ async def until_gone(
                 shown = why
                 await context.status(f"deleting: {why.splitlines()[0]}")
             remaining = deadline - time.monotonic()
-            if context.cancelled.is_set() or remaining <= 0:
-                ending = "cancelled" if context.cancelled.is_set() else f"after {timeout_s:g} s"
+            if ending := _ending(following, context, remaining, timeout_s):
                 raise ProviderError(
                     f"{kind.kind} {object_id} is being deleted but still there ({ending}): {why or 'no reason known'}"
                 )

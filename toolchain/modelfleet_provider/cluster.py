@@ -22,9 +22,17 @@ class Cluster(ResourceType):
     replaced_by = frozenset({"clusterName"})
 
     def stale(self, outputs: Outputs) -> str | None:
-        """Ask to be started again, after a reboot for instance."""
-        state = EmbeddedCluster(outputs["clusterName"]).status().state
-        return f"is {state}" if state in {ClusterState.STOPPED, ClusterState.CRASHED} else None
+        """Ask to be started again, after a reboot for instance, and to be read anew where its addresses changed."""
+        cluster = EmbeddedCluster(outputs["clusterName"])
+        status = cluster.status()
+        if status.state in {ClusterState.STOPPED, ClusterState.CRASHED}:
+            return f"is {status.state}"
+        # Another cluster may have taken its subnet while it was stopped.
+        if status.state is not ClusterState.STARTING and _outputs(cluster, status) != {
+            name: outputs[name] for name in self.outputs
+        }:
+            return "has other addresses than before"
+        return None
 
     def create(self, inputs: Inputs, progress: Progress) -> tuple[str, Outputs]:
         """Start it."""

@@ -17,6 +17,7 @@ from service.weights.manifest import (
     WeightsError,
     verify_file,
 )
+from toolchain.errors import ToolchainError
 from toolchain.locations import clone_dir, state_dir
 from toolchain.modelfleet_provider.resource_type import InputError, Inputs, Outputs, Progress, ResourceType
 
@@ -69,8 +70,10 @@ class ModelWeights(ResourceType):
         try:
             _withdraw_damaged(source, folder, progress)
             publish(source, folder.as_uri())
-        except WeightsError as error:
+        except (ManifestError, CorruptFileError) as error:
             raise InputError("source", f"{error}; bring {source} back to what its manifest.json says") from error
+        except WeightsError as error:
+            raise ToolchainError(str(error)) from error
         return f"{inputs['model']}@{inputs['digest']}", self.foreseen(inputs)
 
     def read(self, resource_id: str, outputs: Outputs) -> Outputs | None:
