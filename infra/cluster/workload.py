@@ -28,12 +28,14 @@ class Mount:
         path: Where it is mounted.
         volume: Its source, under the name of a pod volume's field.
         read_only: Whether the container may not write.
+        claimed: Whether it is a claim, which can't go before the pods that use it.
     """
 
     name: str
     path: str
     volume: k8s.core.v1.VolumeArgs
     read_only: bool = True
+    claimed: bool = False
 
     @classmethod
     def scratch(cls, name: str, path: str, size_limit: str) -> "Mount":
@@ -51,7 +53,7 @@ class Mount:
     def claim(cls, name: str, path: str, claim: pulumi.Input[str]) -> "Mount":
         """A claim that the container only reads."""
         source = k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim, read_only=True)
-        return cls(name, path, k8s.core.v1.VolumeArgs(name=name, persistent_volume_claim=source))
+        return cls(name, path, k8s.core.v1.VolumeArgs(name=name, persistent_volume_claim=source), claimed=True)
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,12 @@ class Workload(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("modelfleet:cluster:Workload", name, None, opts)
+        # Claims are deleted and waited for, so what uses one has to be deleted before it.
+        uses_claims = any(mount.claimed for mount in pod.mounts)
         inside = pulumi.ResourceOptions(
-            parent=self, provider=region.cluster.provider, deleted_with=region.cluster.lifetime
+            parent=self,
+            provider=region.cluster.provider,
+            deleted_with=None if uses_claims else region.cluster.lifetime,
         )
         metadata = k8s.meta.v1.ObjectMetaArgs(name=name, namespace=namespace, labels=dict(labels(name)))
         own_pods = k8s.meta.v1.LabelSelectorArgs(match_labels=dict(selector(name)))
