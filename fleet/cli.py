@@ -19,6 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+_INTERRUPTED = 130
+"""Exit status of what SIGINT ended: 128 and the signal's number, as shells count."""
+
 stack.register(app)
 tools.register(app)
 app.add_typer(cluster.app, name="cluster")
@@ -32,9 +35,10 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
-    except KeyboardInterrupt:
-        console.error("interrupted; run the same command again to go on")
-        sys.exit(130)
+    except SystemExit as end:  # typer turns a Ctrl-C into this
+        if end.code == _INTERRUPTED:
+            console.error("interrupted; run the same command again to go on")
+        raise
     except Exception as error:
         message = console.foreseen(error)
         if message is None:

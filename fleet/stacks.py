@@ -81,7 +81,7 @@ class Stack:
         with exclusive(self.name):
             self._prepare()
             record_flavour(self.backend, self.name, self.flavour)
-            return self._run("up", "--yes", "--skip-preview")
+            return self._run("up", "--yes", "--skip-preview", environment=self._forgetting())
 
     def preview(self) -> Summary:
         """Show what `up` would do; nothing is touched.
@@ -107,10 +107,7 @@ class Stack:
         """Delete every resource and forget the stack."""
         with exclusive(self.name):
             self._repair()
-            # An embedded cluster ends with all that is in it and need not run for that: a broken one, or a full disk
-            # on which it can't be started, must not keep the stack from being taken down.
-            unreachable = {"PULUMI_K8S_DELETE_UNREACHABLE": "true"} if embeds_cluster(self.settings) else {}
-            summary = self._run("destroy", "--yes", "--skip-preview", environment=unreachable)
+            summary = self._run("destroy", "--yes", "--skip-preview", environment=self._forgetting())
             self.engine.remove(self.name)
             return summary
 
@@ -119,6 +116,14 @@ class Stack:
         with self.config.file() as file:
             arguments = ("--config-file", str(file), *arguments)
             return self.engine.run(operation, self.name, view, *arguments, environment=environment)
+
+    def _forgetting(self) -> Mapping[str, str]:
+        """Let what was in an embedded cluster be forgotten where that cluster can't be asked to delete it.
+
+        It ended with the cluster: one that was reset, that is broken, or that can't be started on a full disk must
+        not keep its stack from being taken down or brought up anew.
+        """
+        return {"PULUMI_K8S_DELETE_UNREACHABLE": "true"} if embeds_cluster(self.settings) else {}
 
     def _prepare(self) -> None:
         self._repair()

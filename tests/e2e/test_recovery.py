@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -79,9 +79,10 @@ def kill_cluster(stack: LocalStack) -> None:
     """End the first process of the cluster's PID namespace, and with it all of them."""
     plan = str(stack.state / "clusters" / stack.name / "plan.json").encode()
     for entry in Path("/proc").glob("[0-9]*"):
-        arguments = (entry / "cmdline").read_bytes().split(b"\0")
-        if plan in arguments and b"unshare" not in arguments[0]:
-            os.kill(int(entry.name), signal.SIGKILL)
+        with suppress(OSError):  # one that ended meanwhile
+            arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            if plan in arguments and b"unshare" not in arguments[0]:
+                os.kill(int(entry.name), signal.SIGKILL)
     wait_until(lambda: cluster_of(stack).status().state is ClusterState.CRASHED, timeout_s=30, what="the crash")
 
 
