@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,7 @@ class Completer:
     """A model folder, in float32 on the CPU as the server runs it."""
 
     def __init__(self, folder: Path) -> None:
+        transformers_logging.disable_progress_bar()  # the caller has one
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         loaded: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
         self.model: Any = loaded.eval()

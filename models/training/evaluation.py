@@ -56,7 +56,11 @@ def loss(completer: Completer, found: Sequence[Document], progress: Reporter) ->
         progress: told (documents done, documents in all).
     """
     encoded = sorted(
-        ([*completer.tokenizer(one.text).input_ids, completer.end][: completer.context] for one in found), key=len
+        (
+            [*completer.tokenizer(one.text, verbose=False).input_ids, completer.end][: completer.context]
+            for one in found
+        ),
+        key=len,
     )
     size = sum(len(one.text.encode()) for one in found)
     nats, tokens, done = 0.0, 0, 0
