@@ -128,6 +128,9 @@ def _kubelet(layout: ClusterLayout, subnet: Subnet) -> dict:
             "nodefs.inodesFree": "1%",
             "imagefs.available": "1%",
         },
+        # How soon a changed Secret reaches a pod's files: a new key or certificate shall work when `up` has ended. The
+        # kubelet's own minute spares nodes with hundreds of pods.
+        "syncFrequency": "10s",
         # A pod's address reaches the network policies by its status.
         "nodeStatusUpdateFrequency": "10s",
     }
