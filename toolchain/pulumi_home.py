@@ -156,7 +156,8 @@ def ensure_home(flavour: Flavour) -> Path:
             _write_script(folder / f"pulumi-resource-{plugin.name}", plugin.module)
     except OSError as error:
         raise PulumiHomeError(
-            f"{home} can't be written: {error}. Make room there, or set MODELFLEET_STATE to a folder that you may write to."
+            f"{home} can't be written: {error}. Make room there, or set MODELFLEET_STATE to "
+            "a folder that you may write to."
         ) from error
     return home
 
