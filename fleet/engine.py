@@ -93,15 +93,8 @@ class Engine:
         """Forget the stack; its configuration file stays."""
         self._checked("stack", "rm", "--yes", "--preserve-config", stack)
 
-    def run(
-        self,
-        operation: str,
-        stack: str,
-        view: UpdateView,
-        *arguments: str,
-        environment: Mapping[str, str] | None = None,
-    ) -> Summary:
-        """Run `up`, `preview`, `refresh` or `destroy` to its end, with more environment variables if need be.
+    def run(self, operation: str, stack: str, view: UpdateView, *arguments: str) -> Summary:
+        """Run `up`, `preview`, `refresh` or `destroy` to its end.
 
         Ctrl-C reaches the engine too: the first asks it to stop after what is under way, the second ends it.
 
@@ -118,7 +111,7 @@ class Engine:
             with subprocess.Popen(
                 command,
                 cwd=clone_dir(),
-                env={**self._environment, **(environment or {})},
+                env=self._environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

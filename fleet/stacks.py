@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +80,7 @@ class Stack:
         with exclusive(self.name):
             self._prepare()
             record_flavour(self.backend, self.name, self.flavour)
-            return self._run("up", "--yes", "--skip-preview", environment=self._forgetting())
+            return self._run("up", "--yes", "--skip-preview")
 
     def preview(self) -> Summary:
         """Show what `up` would do; nothing is touched.
@@ -107,23 +106,14 @@ class Stack:
         """Delete every resource and forget the stack."""
         with exclusive(self.name):
             self._repair()
-            summary = self._run("destroy", "--yes", "--skip-preview", environment=self._forgetting())
+            summary = self._run("destroy", "--yes", "--skip-preview")
             self.engine.remove(self.name)
             return summary
 
-    def _run(self, operation: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Summary:
+    def _run(self, operation: str, *arguments: str) -> Summary:
         view = UpdateView(console.err, preview=operation == "preview")
         with self.config.file() as file:
-            arguments = ("--config-file", str(file), *arguments)
-            return self.engine.run(operation, self.name, view, *arguments, environment=environment)
-
-    def _forgetting(self) -> Mapping[str, str]:
-        """Let what was in an embedded cluster be forgotten where that cluster can't be asked to delete it.
-
-        It ended with the cluster: one that was reset, that is broken, or that can't be started on a full disk must
-        not keep its stack from being taken down or brought up anew.
-        """
-        return {"PULUMI_K8S_DELETE_UNREACHABLE": "true"} if embeds_cluster(self.settings) else {}
+            return self.engine.run(operation, self.name, view, "--config-file", str(file), *arguments)
 
     def _prepare(self) -> None:
         self._repair()

@@ -50,6 +50,9 @@ class LocalRegion(pulumi.ComponentResource):
             # In place: the gateway reads new keys and certificates while it runs, and a name is never free.
             enable_secret_mutable=True,
             enable_config_map_mutable=True,
+            # What was in an embedded cluster ended with it: one that was reset or is broken must not keep its stack
+            # from being taken down or brought up anew. Somebody else's cluster may only be out of reach for a while.
+            delete_unreachable=self._embedded is not None,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self._embedded),
         )
         return Cluster(provider=provider, kubeconfig=kubeconfig, lifetime=self._embedded)
