@@ -129,8 +129,7 @@ class Serving(pulumi.ComponentResource):
                 volume_name=name,
                 resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": "1Gi"}),
             ),
-            # `deleted_with` as the pods: they use the claim, so that deleting it alone would wait for them for ever,
-            # and a node's folder has no footprint outside of the cluster.
-            opts=pulumi.ResourceOptions.merge(self._inside, pulumi.ResourceOptions(depends_on=[volume])),
+            # No `deleted_with`: a claim may have a footprint outside of the cluster, so it is deleted, after its pods.
+            opts=pulumi.ResourceOptions(parent=self, provider=self._region.cluster.provider, depends_on=[volume]),
         )
         return claim.metadata.name

@@ -45,7 +45,8 @@ class Running:
     def kill(self) -> None:
         """End it, the engine and the plugins at once, as a lost machine would."""
         for pid in [self.process.pid, *descendants(self.process.pid)]:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # a short-lived one that ended meanwhile
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def ended(self) -> int:
@@ -53,11 +54,10 @@ class Running:
 
 
 def descendants(pid: int) -> list[int]:
-    children = [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").iterdir()
-        for child in (task / "children").read_text(encoding="ascii").split()
-    ]
+    children: list[int] = []
+    with suppress(OSError):  # it ended meanwhile
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children += map(int, (task / "children").read_text(encoding="ascii").split())
     return children + [below for child in children for below in descendants(child)]
 
 

@@ -80,7 +80,7 @@ def test_a_crash_is_told_with_its_exit_code(make_stack: Any, kubelet: Any, pod_s
             container["lastState"] = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
         return status
 
-    stack = make_stack(deployment(timeout="3s"))
+    stack = make_stack(deployment(timeout="10s"))
     with kubelet(crashing), pytest.raises(automation.CommandError) as caught:
         stack.up()
     assert "container app: CrashLoopBackOff, exit code 137 (OOMKilled)" in str(caught.value)
