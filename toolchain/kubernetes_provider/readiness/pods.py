@@ -1,5 +1,6 @@
 """Why a pod is not ready, told as its owner would ask: scheduling, images, configuration, crashes, probes."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from toolchain.kubernetes_provider.readiness.verdict import (
 LOG_LINES: Final = 10
 LOG_CHARACTERS: Final = 2000
 """A crash is told with its last lines; the whole log is one `kubectl logs` away."""
+LOG_LIMIT_S: Final = 1.5
+"""A node that is there hands out a few lines at once; one that is gone must not hide why its pod crashed."""
 PODS_EXPLAINED: Final = 3
 """Of many pods with the same trouble, a few say it all."""
 _STARTING: Final = frozenset({"ContainerCreating", "PodInitializing"})
@@ -115,9 +118,10 @@ async def _last_lines(client: ApiClient, pod: Mapping[str, Any], container: str,
     if previous:
         parameters["previous"] = "true"
     try:
-        text = await client.text(path, **parameters)
-    except ApiError:
-        return ""  # the log is a courtesy: it may be gone, or not ours to read
+        async with asyncio.timeout(LOG_LIMIT_S):
+            text = await client.text(path, **parameters)
+    except (ApiError, TimeoutError):
+        return ""  # the log is a courtesy: it may be gone, not ours to read, or on a node that doesn't answer
     lines = text.strip()[-LOG_CHARACTERS:].splitlines()
     return "\n".join(f"    {line}" for line in lines)
 
