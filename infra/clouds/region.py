@@ -7,6 +7,7 @@ cloud, never the cloud's own resources, so that `infra/cluster/` can't come to d
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 import pulumi
@@ -36,6 +37,72 @@ class NodeFolder:
     """A folder that every node has at the same path, for a read-only volume."""
 
     path: pulumi.Output[str]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The private network that nodes and data services live in.
+
+    Attributes:
+        identifier: The cloud's id of the network; None on one machine.
+        zones: Availability zones that it spans.
+    """
+
+    identifier: pulumi.Output[str] | None
+    zones: tuple[str, ...] = ()
+
+
+class KeyPurpose(StrEnum):
+    """What a customer-managed key encrypts: one key a purpose, so that each can be rotated and revoked alone."""
+
+    CLUSTER = "cluster"
+    DISKS = "disks"
+    STORAGE = "storage"
+    DATABASE = "database"
+    LOGS = "logs"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The region's customer-managed keys.
+
+    Attributes:
+        identifiers: The cloud's id (ARN, URI, resource name) of each key; empty on one machine.
+    """
+
+    identifiers: Mapping[KeyPurpose, pulumi.Output[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A data service that pods reach over TLS under their workload identity: there is no password to hand over.
+
+    Attributes:
+        host: Private host name.
+        port: TCP port.
+        user: Who to log in as; None where the service knows no users.
+        name: Of the database; None for a cache.
+    """
+
+    host: pulumi.Output[str]
+    port: pulumi.Output[int]
+    user: pulumi.Output[str] | None = None
+    name: pulumi.Output[str] | None = None
+
+
+@dataclass(frozen=True)
+class TenantPlace:
+    """What a tenant has of its own in the region, beside its namespace.
+
+    Attributes:
+        key: The cloud's id of its key.
+        storage_uri: Where its files are: s3://bucket/tenants/name and the like.
+        service_account_annotations: What ties its service account to its cloud identity.
+    """
+
+    key: pulumi.Output[str]
+    storage_uri: pulumi.Output[str]
+    service_account_annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,6 +190,31 @@ class Region(Protocol):
     @property
     def name(self) -> str:
         """The cloud's own name of the region."""
+        ...
+
+    @property
+    def network(self) -> Network:
+        """The private network."""
+        ...
+
+    @property
+    def keys(self) -> Keys:
+        """Customer-managed keys by purpose."""
+        ...
+
+    @property
+    def database(self) -> Endpoint | None:
+        """PostgreSQL for accounts and the ledger; None where the region has none."""
+        ...
+
+    @property
+    def cache(self) -> Endpoint | None:
+        """Redis-compatible store for limits; None where the region has none."""
+        ...
+
+    @property
+    def tenants(self) -> Mapping[str, TenantPlace]:
+        """What each tenant that this stack hosts has in the cloud, by its name."""
         ...
 
     @property

@@ -1,14 +1,27 @@
 """The local region: cluster, images, weights and a private certificate authority on one machine."""
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import pulumi
 import pulumi_kubernetes as k8s
 import yaml
 
-from infra.clouds.region import Cluster, GpuPools, Identity, Ingress, NodeFolder, Registry, Storage
+from infra.clouds.region import (
+    Cluster,
+    GpuPools,
+    Identity,
+    Ingress,
+    Keys,
+    Network,
+    NodeFolder,
+    Registry,
+    Storage,
+    TenantPlace,
+)
 from infra.config import Cloud, Finding, SettingsError, StackSettings
 from infra.config.settings import BUILD
 from infra.plugin import Certificate, EmbeddedCluster, Image, ModelWeights
@@ -21,6 +34,11 @@ class LocalRegion(pulumi.ComponentResource):
     """`Region` on one machine; see `infra.clouds.region`."""
 
     cloud = Cloud.LOCAL
+    network = Network(identifier=None)
+    keys = Keys()
+    database = None
+    cache = None
+    tenants: ClassVar[Mapping[str, TenantPlace]] = {}
 
     def __init__(self, name: str, settings: StackSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("modelfleet:local:Region", name, None, opts)
