@@ -153,6 +153,7 @@ def paged_attention(
     block_tables: torch.Tensor,
     context_lens: torch.Tensor,
     query_starts: torch.Tensor,
+    *,
     scale: float,
     window: int = 0,
 ) -> torch.Tensor:
@@ -179,11 +180,13 @@ def paged_attention(
     decoding = (lengths == 1).nonzero().flatten()
     if len(decoding):
         at = query_starts[decoding].long()
-        output[at] = _one_query_each(q[at], kv_cache, block_tables[decoding], context_lens[decoding], scale, window)
+        output[at] = _one_query_each(
+            q[at], kv_cache, block_tables[decoding], context_lens[decoding], scale=scale, window=window
+        )
     for row in (lengths > 1).nonzero().flatten().tolist():
         start, end = int(query_starts[row]), int(query_starts[row + 1])
         output[start:end] = _many_queries(
-            q[start:end], kv_cache, block_tables[row], int(context_lens[row]), scale, window
+            q[start:end], kv_cache, block_tables[row], int(context_lens[row]), scale=scale, window=window
         )
     return output
 
@@ -193,6 +196,7 @@ def _one_query_each(
     kv_cache: torch.Tensor,
     block_tables: torch.Tensor,
     context_lens: torch.Tensor,
+    *,
     scale: float,
     window: int,
 ) -> torch.Tensor:
@@ -214,7 +218,7 @@ def _one_query_each(
 
 
 def _many_queries(
-    q: torch.Tensor, kv_cache: torch.Tensor, block_table: torch.Tensor, context_len: int, scale: float, window: int
+    q: torch.Tensor, kv_cache: torch.Tensor, block_table: torch.Tensor, context_len: int, *, scale: float, window: int
 ) -> torch.Tensor:
     """A piece of one request's prompt."""
     queries, heads, head_dim = q.shape
