@@ -6,47 +6,40 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from infra.config.errors import Finding, Lines, SettingsError, explain
+from documents import Finding, Lines, SettingsError, YamlDocument, explain
+from documents.findings import finding_at
+from infra.config.checks import check
+from infra.config.network import NetworkSettings
 from infra.config.settings import StackSettings
+from tenants import Tenant, tenants_of
 
 NAMESPACE = "modelfleet"
 """Pulumi's project name: the namespace of our keys in a stack file."""
 
-_STRINGS = ("cloud", "region", "kubeContext", "host", "registry")
+_PREFIX = NAMESPACE + ":"
+_TEXT = frozenset(
+    field.alias or name
+    for name, field in StackSettings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, str)
+)
+"""Keys whose value is a string: what the engine hands over is it, not JSON (an AWS account id is no number)."""
 
 
 def from_stack_file(file: Path) -> StackSettings:
     """Read and check a stack file without the engine; encrypted values are refused by the key that holds one.
 
     Raises:
-        SettingsError: the file is missing, is no YAML, or says something wrong. All findings at once.
+        SettingsError: the file is missing, is no YAML, or says something wrong; or a tenant's file does.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        document = YamlDocument.read(file)
     except FileNotFoundError as error:
         raise SettingsError(
             [Finding(file.name, None, "", "no such stack file; " + _known_stacks(file.parent))]
         ) from error
-    except UnicodeDecodeError as error:
-        raise SettingsError([Finding(file.name, None, "", "not YAML: it is no UTF-8 text")]) from error
-    try:
-        document = yaml.safe_load(text)
-        lines = _lines_of(yaml.compose(text))
-    except yaml.MarkedYAMLError as error:
-        line = None if error.problem_mark is None else error.problem_mark.line + 1
-        raise SettingsError([Finding(file.name, line, "", f"not YAML: {error.problem}")]) from error
-    except yaml.YAMLError as error:  # a character that YAML doesn't allow has no line
-        raise SettingsError([Finding(file.name, None, "", f"not YAML: {str(error).splitlines()[0]}")]) from error
-    config = (document or {}).get("config") if isinstance(document or {}, dict) else None
-    if not isinstance(config or {}, dict):
-        raise SettingsError([Finding(file.name, None, "config", "must hold keys such as modelfleet:cloud")])
-    ours = {
-        key.split(":", 1)[1]: value for key, value in (config or {}).items() if str(key).startswith(NAMESPACE + ":")
-    }
-    return _checked(ours, file=file.name, lines=lines)
+    return _checked(_config(document), _stack_of(file), file, _lines(document))
 
 
 def from_pulumi(stack: str, project_root: Path) -> StackSettings:
@@ -56,24 +49,65 @@ def from_pulumi(stack: str, project_root: Path) -> StackSettings:
         SettingsError: as `from_stack_file`.
     """
     values = {
-        key.split(":", 1)[1]: value
+        key.removeprefix(_PREFIX): value
         for key, value in json.loads(os.environ.get("PULUMI_CONFIG", "{}")).items()
-        if key.startswith(NAMESPACE + ":")
+        if key.startswith(_PREFIX)
     }
-    ours = {key: value if key in _STRINGS else _parsed(value) for key, value in values.items()}
+    ours = {key: value if key in _TEXT else _parsed(value) for key, value in values.items()}
     file = project_root / f"Pulumi.{stack}.yaml"
     try:
-        lines = _lines_of(yaml.compose(file.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError):
+        lines = _lines(YamlDocument.read(file))
+    except (OSError, SettingsError):
         lines = {}  # values given by `--config` or by the Automation API have no file
-    return _checked(ours, file=file.name, lines=lines)
+    return _checked(ours, stack, file, lines)
 
 
-def _checked(values: Mapping[str, Any], *, file: str, lines: Lines) -> StackSettings:
+def _checked(values: Mapping[str, Any], stack: str, file: Path, lines: Lines) -> StackSettings:
+    if "tenants" in values:
+        problem = "tenants have files of their own: tenants/<name>.yaml, whose `stacks` names this stack"
+        raise SettingsError([finding_at(("tenants",), problem, file.name, lines, _PREFIX)])
+    tenants: tuple[Tenant, ...] = tenants_of(stack, file.parent)
     try:
-        return StackSettings.model_validate(values)
+        settings = StackSettings.model_validate({**values, "tenants": tenants})
     except ValidationError as error:
-        raise explain(error, StackSettings, file=file, lines=lines, namespace=NAMESPACE) from error
+        raise explain(error, StackSettings, file=file.name, lines=lines, namespace=_PREFIX) from error
+    findings = [
+        finding_at(problem.path, problem.text, file.name, lines, _PREFIX)
+        for problem in check(settings, _networks(settings.network.peers, file.parent))
+    ]
+    if findings:
+        raise SettingsError(findings)
+    return settings
+
+
+def _networks(stacks: tuple[str, ...], folder: Path) -> dict[str, NetworkSettings | None]:
+    """Give other stacks' networks, as far as their files can be read: their own checks are theirs."""
+    networks: dict[str, NetworkSettings | None] = {}
+    for stack in stacks:
+        try:
+            config = _config(YamlDocument.read(folder / f"Pulumi.{stack}.yaml"))
+            networks[stack] = NetworkSettings.model_validate(config.get("network") or {})
+        except (OSError, SettingsError, ValidationError):
+            networks[stack] = None
+    return networks
+
+
+def _config(document: YamlDocument) -> dict[str, Any]:
+    """Give our keys of a stack file, without their namespace."""
+    content = document.content
+    config = content.get("config") or {} if isinstance(content, dict) else {}
+    if not isinstance(config, dict):
+        raise SettingsError([Finding(document.file, None, "config", "must hold keys such as modelfleet:cloud")])
+    return {str(key).removeprefix(_PREFIX): value for key, value in config.items() if str(key).startswith(_PREFIX)}
+
+
+def _lines(document: YamlDocument) -> Lines:
+    """Give the lines of our keys by the path that settings use for them."""
+    return {
+        (str(path[1]).removeprefix(_PREFIX), *path[2:]): line
+        for path, line in document.lines.items()
+        if len(path) > 1 and path[0] == "config" and str(path[1]).startswith(_PREFIX)
+    }
 
 
 def _parsed(value: str) -> Any:
@@ -83,29 +117,10 @@ def _parsed(value: str) -> Any:
         return value
 
 
-def _lines_of(node: yaml.Node | None) -> Lines:
-    """Line numbers (from 1) of every key below `config`, by the path that settings use for it."""
-    lines: dict[tuple[str | int, ...], int] = {}
-
-    def walk(node: yaml.Node, path: tuple[str | int, ...]) -> None:
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                name = str(key.value)
-                inner = (*path, name.removeprefix(NAMESPACE + ":") if not path else name)
-                lines[inner] = key.start_mark.line + 1
-                walk(value, inner)
-        elif isinstance(node, yaml.SequenceNode):
-            for index, value in enumerate(node.value):
-                lines[*path, index] = value.start_mark.line + 1
-                walk(value, (*path, index))
-
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == "config":
-                walk(value, ())
-    return lines
+def _stack_of(file: Path) -> str:
+    return file.name.removeprefix("Pulumi.").removesuffix(".yaml")
 
 
 def _known_stacks(root: Path) -> str:
-    stacks = sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml"))
+    stacks = sorted(_stack_of(file) for file in root.glob("Pulumi.*.yaml"))
     return f"stacks here: {', '.join(stacks)}" if stacks else "no stack file is here"

@@ -1,142 +1,70 @@
-"""The keys of a stack file (`Pulumi.<stack>.yaml`), their meaning and their rules.
+"""The keys of a stack file (`Pulumi.<stack>.yaml`) and their meaning.
 
-Keys are written in camelCase under the project's namespace (`modelfleet:serving`), as Pulumi's own are.
-Every rule that needs two keys is checked here too, so that a resource is never made from half-checked values.
+Keys are written in camelCase under the project's namespace (`modelfleet:serving`), as Pulumi's own are. What one key
+may say stands in its type; what needs two keys, the catalogue or another file is in `checks.py`, and both are
+applied before the first resource (`load.py`).
 """
 
-import re
-from enum import StrEnum
-from typing import Annotated, Self
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
-
-_DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_DIGEST_REFERENCE = re.compile(r"[a-z0-9][-a-z0-9._:/]*@sha256:[0-9a-f]{64}")
-_CPU = re.compile(r"[0-9]+m|[0-9]+(\.[0-9]{1,3})?")
-_MEMORY = re.compile(r"[1-9][0-9]*(Ki|Mi|Gi|Ti)")
-
-BUILD = "build"
-"""The image value that means: build it from this checkout."""
-
-
-def _dns_label(value: str) -> str:
-    # RFC 1123 labels, started by a letter: the strictest of what Kubernetes asks of names and Services.
-    if len(value) > 40 or not _DNS_LABEL.fullmatch(value):
-        msg = f"{value!r} is not a name: use at most 40 lower-case letters, digits and '-', starting with a letter"
-        raise ValueError(msg)
-    return value
+from documents.values import FileModel, Name
+from infra.config.account import BudgetSettings, CiSettings, GuardRailSettings
+from infra.config.data import CacheSettings, DatabaseSettings, EncryptionSettings, StorageSettings
+from infra.config.front import FrontSettings
+from infra.config.network import ApiSettings, IngressSettings, NetworkSettings
+from infra.config.placement import Cloud, Phase, StackKind
+from infra.config.pools import CpuPoolsSettings, GpuPoolSettings
+from infra.config.workloads import (
+    ClusterSettings,
+    GatewaySettings,
+    KubernetesSettings,
+    ModelSettings,
+    ServingSettings,
+    TenantKeySettings,
+)
+from tenants import Tenant
 
 
-def _image(value: str) -> str:
-    if value == BUILD or _DIGEST_REFERENCE.fullmatch(value):
-        return value
-    msg = (
-        f"{value!r} is not an image: use 'build' (made from this checkout) or a reference by digest, "
-        "such as registry.example/server@sha256:<64 hex digits>; tags are refused, they can be moved"
+class StackSettings(FileModel):
+    """Everything that a stack file says, and the tenants that name the stack."""
+
+    cloud: Cloud = Field(description="Where this stack lives; of a global stack, whose DNS directs clients")
+    kind: StackKind = Field(
+        StackKind.REGION, description="region, account (what an account has once), or global (the front of all regions)"
     )
-    raise ValueError(msg)
-
-
-def _cpu(value: str) -> str:
-    if not _CPU.fullmatch(value):
-        msg = f"{value!r} is not an amount of CPU: use cores ('1', '0.5') or thousandths of one ('500m')"
-        raise ValueError(msg)
-    return value
-
-
-def _memory(value: str) -> str:
-    if not _MEMORY.fullmatch(value):
-        msg = f"{value!r} is not an amount of memory: use a whole number and a binary unit, such as '512Mi' or '2Gi'"
-        raise ValueError(msg)
-    return value
-
-
-Name = Annotated[str, AfterValidator(_dns_label)]
-ImageReference = Annotated[str, AfterValidator(_image)]
-CpuQuantity = Annotated[str, AfterValidator(_cpu), Field(coerce_numbers_to_str=True)]
-MemoryQuantity = Annotated[str, AfterValidator(_memory)]
-
-
-class _Settings(BaseModel):
-    """Frozen, camelCase, and a key that nobody knows is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-
-class Cloud(StrEnum):
-    """Where a stack's resources live."""
-
-    LOCAL = "local"
-    AWS = "aws"
-    AZURE = "azure"
-    GCP = "gcp"
-
-
-class ClusterSettings(_Settings):
-    """The embedded Kubernetes of a local stack."""
-
-    name: Name = Field("local", description="Name of the embedded cluster; several may run side by side")
-    simulated_gpus: int = Field(
-        0,
-        ge=0,
-        le=64,
-        description="nvidia.com/gpu that the node claims to have, labelled as simulated: to rehearse scheduling",
-    )
-
-
-class ModelSettings(_Settings):
-    """The model that this stack serves."""
-
-    name: Name = Field("demo-coder", description="The name that clients ask for")
-    source: str = Field(
-        "models/demo-coder",
-        min_length=1,
-        description="Folder in Hugging Face layout with a manifest.json, relative to the repository",
-    )
-
-
-class _Workload(_Settings):
-    image: ImageReference = Field(BUILD, description="'build', or a reference by digest")
-    replicas: int = Field(1, ge=1, le=512, description="Pods at least")
-    cpu: CpuQuantity = Field("250m", description="CPU requested per pod")
-    memory: MemoryQuantity = Field("256Mi", description="Memory limit per pod")
-
-
-class ServingSettings(_Workload):
-    """The model server's pods."""
-
-    cpu: CpuQuantity = Field("500m", description="CPU requested per pod; without a limit, so that an idle core is used")
-    memory: MemoryQuantity = Field("2Gi", description="Memory limit per pod")
-    gpus: int = Field(0, ge=0, le=16, description="nvidia.com/gpu per pod; 0 serves on CPU")
-    drain_timeout_s: int = Field(
-        60, ge=1, le=3600, description="Seconds that running requests have to finish when a pod is asked to end"
-    )
-
-
-class GatewaySettings(_Workload):
-    """The gateway's pods: the only door to the model servers."""
-
-    max_body_bytes: int = Field(
-        1 << 20, ge=1024, le=64 << 20, description="Largest request body that is accepted, in bytes"
-    )
-    drain_timeout_s: int = Field(
-        60, ge=1, le=3600, description="Seconds that running requests have to finish when a pod is asked to end"
-    )
-
-
-class TenantKeySettings(_Settings):
-    """An API key that the stack makes and stores, hashed, for the gateway."""
-
-    id: Name = Field(description="Name of the key, shown in logs and in the stack's outputs")
-    tenant: Name = Field(description="Tenant that requests with this key belong to")
-
-
-class StackSettings(_Settings):
-    """Everything that a stack file says."""
-
-    cloud: Cloud = Field(description="Where this stack lives")
     region: Name = Field("local", description="The cloud's name of the region; `local` on one machine")
+    account: str = Field(
+        "", description="AWS account id, Azure subscription id or Google Cloud project id; required in clouds"
+    )
+    environment: Name = Field("production", description="Tag `environment` of every resource")
+    owner: str = Field("platform", min_length=1, max_length=63, description="Tag `owner` of every resource")
+    tags: dict[str, str] = Field(
+        default_factory=dict, description="More tags (labels on Google Cloud) of every resource"
+    )
+    regions: tuple[Name, ...] = Field(
+        (), description="Account stacks: further regions whose once-per-region settings are made"
+    )
+
+    network: NetworkSettings = Field(default_factory=NetworkSettings, description=NetworkSettings.__doc__)
+    api: ApiSettings = Field(default_factory=ApiSettings, description=ApiSettings.__doc__)
+    ingress: IngressSettings = Field(default_factory=IngressSettings, description=IngressSettings.__doc__)
+    kubernetes: KubernetesSettings = Field(default_factory=KubernetesSettings, description=KubernetesSettings.__doc__)
+    gpu_pools: tuple[GpuPoolSettings, ...] = Field((), description="GPU machines, a ladder of pools per entry")
+    cpu_pools: CpuPoolsSettings = Field(default_factory=CpuPoolsSettings, description=CpuPoolsSettings.__doc__)
+    encryption: EncryptionSettings = Field(default_factory=EncryptionSettings, description=EncryptionSettings.__doc__)
+    storage: StorageSettings = Field(default_factory=StorageSettings, description=StorageSettings.__doc__)
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings, description=DatabaseSettings.__doc__)
+    cache: CacheSettings = Field(default_factory=CacheSettings, description=CacheSettings.__doc__)
+    log_retention_days: int = Field(
+        365, ge=1, le=3653, description="Days that the cluster's and services' logs are kept"
+    )
+
+    budget: BudgetSettings | None = Field(None, description=BudgetSettings.__doc__)
+    ci: CiSettings | None = Field(None, description="Account stacks: " + (CiSettings.__doc__ or ""))
+    guard_rails: GuardRailSettings = Field(default_factory=GuardRailSettings, description=GuardRailSettings.__doc__)
+    front: FrontSettings | None = Field(None, description="Global stacks: " + (FrontSettings.__doc__ or ""))
+
     kube_context: str = Field(
         "", description="Local stacks: a context of your kubeconfig to use instead of the embedded cluster"
     )
@@ -154,30 +82,12 @@ class StackSettings(_Settings):
         (TenantKeySettings(id="demo", tenant="demo"),), description="API keys to make, one per tenant at least"
     )
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.kube_context and self.cloud is not Cloud.LOCAL:
-            msg = f"kubeContext is for cloud 'local' only, this stack's is '{self.cloud}': remove kubeContext"
-            raise ValueError(msg)
-        if self.host and not self.kube_context:
-            msg = "host goes with kubeContext: the embedded cluster has an address of its own; remove host"
-            raise ValueError(msg)
-        if self.kube_context and not self.registry and BUILD in {self.serving.image, self.gateway.image}:
-            msg = (
-                "registry is missing: a cluster behind kubeContext pulls its images, so that 'build' needs a registry "
-                "to push to (modelfleet:registry: localhost:5000), or name images by digest"
-            )
-            raise ValueError(msg)
-        if self.serving.gpus > self.cluster.simulated_gpus and self.cloud is Cloud.LOCAL and not self.kube_context:
-            msg = (
-                f"serving.gpus is {self.serving.gpus} but the embedded cluster offers {self.cluster.simulated_gpus}: "
-                "lower it, or raise cluster.simulatedGpus (simulated, for rehearsing the scheduling only)"
-            )
-            raise ValueError(msg)
-        seen: set[str] = set()
-        for key in self.keys:
-            if key.id in seen:
-                msg = f"keys: the id {key.id!r} is there twice: each key needs an id of its own"
-                raise ValueError(msg)
-            seen.add(key.id)
-        return self
+    delete_data: bool = Field(
+        False, description="Lifts the protection of data before it is taken down; set by `fleet down --delete-data`"
+    )
+    phase: Phase = Field(
+        Phase.COMPLETE, description="cloud: stop before what runs in the cluster; recorded by the first `fleet up`"
+    )
+
+    # From tenants/*.yaml, put here by `load.py`; a stack file can't write it.
+    tenants: SkipJsonSchema[tuple[Tenant, ...]] = Field((), description="Tenants whose files name this stack")

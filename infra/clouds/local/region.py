@@ -10,6 +10,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import yaml
 
+from documents.values import BUILD
 from infra.clouds.region import (
     Cluster,
     GpuPools,
@@ -23,7 +24,6 @@ from infra.clouds.region import (
     TenantPlace,
 )
 from infra.config import Cloud, Finding, SettingsError, StackSettings
-from infra.config.settings import BUILD
 from infra.plugin import Certificate, EmbeddedCluster, Image, ModelWeights
 
 MODEL_MOUNT = "/models"

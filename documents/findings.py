@@ -1,4 +1,4 @@
-"""What a bad stack file is told: the file, the line, the key's path, what is wrong and what would be right."""
+"""What a bad file is told: the file, the line, the key's path, what is wrong and what would be right."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Lines = Mapping[Path, int]
 
 @dataclass(frozen=True)
 class Finding:
-    """One mistake in a stack file."""
+    """One mistake in a file; `path` is the key's, as the file writes it."""
 
     file: str
     line: int | None
@@ -28,7 +28,7 @@ class Finding:
 
 
 class SettingsError(Exception):
-    """A stack file that can't be used; its text lists every finding, one a line."""
+    """A file that can't be used; its text lists every finding, one a line."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__("\n".join(map(str, findings)))
@@ -38,14 +38,26 @@ class SettingsError(Exception):
 def explain(
     error: ValidationError, model: type[BaseModel], *, file: str, lines: Lines, namespace: str
 ) -> SettingsError:
-    """Put pydantic's findings into the words of a stack file."""
-    return SettingsError([_finding(detail, model, file, lines, namespace) for detail in error.errors()])
+    """Put pydantic's findings into the words of the file; `namespace` goes before each path (`modelfleet:`)."""
+    return SettingsError(
+        [
+            finding_at(detail["loc"], _problem(detail, _model_at(model, detail["loc"][:-1])), file, lines, namespace)
+            for detail in error.errors()
+        ]
+    )
 
 
-def _finding(detail: ErrorDetails, model: type[BaseModel], file: str, lines: Lines, namespace: str) -> Finding:
-    path: Path = detail["loc"]
-    written = namespace + ":" + _dotted(path) if path else ""
-    return Finding(file, _line(path, lines), written, _problem(detail, _model_at(model, path[:-1])))
+def finding_at(path: Path, problem: str, file: str, lines: Lines, namespace: str = "") -> Finding:
+    """Say where in a file a problem is: at its key, or at the nearest key around it that the file has."""
+    return Finding(file, _line(path, lines), namespace + dotted(path) if path else "", problem)
+
+
+def dotted(path: Path) -> str:
+    """Write a path as people do: `gpuPools[0].sku`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else (f".{step}" if text else step)
+    return text
 
 
 def _line(path: Path, lines: Lines) -> int | None:
@@ -97,10 +109,3 @@ def _inner_model(annotation: object) -> type[BaseModel] | None:
     if get_origin(annotation) is not None or isinstance(annotation, UnionType):
         return next(filter(None, map(_inner_model, get_args(annotation))), None)
     return None
-
-
-def _dotted(path: Path) -> str:
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else (f".{step}" if text else step)
-    return text

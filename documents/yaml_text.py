@@ -1,0 +1,74 @@
+"""A YAML file with the line of every key, so that a mistake can be shown where it stands."""
+
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from documents.findings import Finding, Lines, Path, SettingsError
+
+
+@dataclass(frozen=True)
+class YamlDocument:
+    """What a YAML file says.
+
+    Attributes:
+        file: Its name, for findings.
+        content: Its value; an empty file is an empty mapping.
+        lines: The line (from 1) of every key and list item, by path.
+    """
+
+    file: str
+    content: Any
+    lines: Lines = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, file: FilePath) -> "YamlDocument":
+        """Read a file.
+
+        Raises:
+            SettingsError: it is no UTF-8 text or no YAML.
+            OSError: it can't be read.
+        """
+        try:
+            text = file.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise SettingsError([Finding(file.name, None, "", "not YAML: it is no UTF-8 text")]) from error
+        return cls.parse(text, file.name)
+
+    @classmethod
+    def parse(cls, text: str, file: str) -> "YamlDocument":
+        """Take a text that `file` holds.
+
+        Raises:
+            SettingsError: it is no YAML.
+        """
+        try:
+            content = yaml.safe_load(text)
+            node = yaml.compose(text)
+        except yaml.MarkedYAMLError as error:
+            line = None if error.problem_mark is None else error.problem_mark.line + 1
+            raise SettingsError([Finding(file, line, "", f"not YAML: {error.problem}")]) from error
+        except yaml.YAMLError as error:  # a character that YAML doesn't allow has no line
+            raise SettingsError([Finding(file, None, "", f"not YAML: {str(error).splitlines()[0]}")]) from error
+        return cls(file, {} if content is None else content, _lines_of(node))
+
+
+def _lines_of(root: yaml.Node | None) -> Lines:
+    lines: dict[Path, int] = {}
+
+    def walk(node: yaml.Node, path: Path) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                inner = (*path, str(key.value))
+                lines[inner] = key.start_mark.line + 1
+                walk(value, inner)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                lines[*path, index] = value.start_mark.line + 1
+                walk(value, (*path, index))
+
+    if root is not None:
+        walk(root, ())
+    return lines

@@ -1,0 +1,33 @@
+"""What a cloud account has once: who deploys to it, what it may cost, what watches it."""
+
+from pydantic import Field
+
+from documents.values import Email, FileModel
+
+
+class BudgetSettings(FileModel):
+    """What may be spent, and who is told."""
+
+    monthly_usd: int = Field(gt=0, description="Dollars a month")
+    contacts: tuple[Email, ...] = Field(min_length=1, description="Who is told at 50, 80 and 100 %")
+    billing_account: str | None = Field(
+        None, min_length=1, description="Google Cloud only: the billing account that the project is paid by"
+    )
+
+
+class CiSettings(FileModel):
+    """The GitHub repository whose workflows deploy, without any stored key."""
+
+    repository: str = Field(pattern=r"^[A-Za-z0-9][-A-Za-z0-9]*/[-._A-Za-z0-9]+$", description="owner/name on GitHub")
+    environments: tuple[str, ...] = Field(
+        ("preview", "staging", "production"),
+        min_length=1,
+        description="GitHub environments, each with a role of its own; `preview` may only read",
+    )
+
+
+class GuardRailSettings(FileModel):
+    """What watches the account, beside budgets and encryption defaults that are always on."""
+
+    threat_detection: bool = Field(True, description="GuardDuty, Defender for Cloud, Security Command Center")
+    configuration_record: bool = Field(False, description="AWS Config, Azure Policy's and Google's asset history")

@@ -1,0 +1,71 @@
+"""Rules of ranges of addresses: which may not overlap, which may not be everybody's."""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
+from itertools import combinations
+
+from infra.config.network import ApiAccess, NetworkSettings
+from infra.config.placement import Cloud, StackKind
+from infra.config.problem import Problem
+from infra.config.settings import StackSettings
+
+
+def check_network(settings: StackSettings, peers: Mapping[str, NetworkSettings | None]) -> Iterator[Problem]:
+    """Find ranges that overlap, within this stack and with its peers (None: a peer that has no stack file)."""
+    if settings.cloud is Cloud.LOCAL or settings.kind is not StackKind.REGION:
+        return
+    ranges = _ranges(settings.network)
+    for (first, one), (second, other) in combinations(ranges.items(), 2):
+        if one.overlaps(other):
+            yield Problem(
+                ("network", second),
+                f"{other} overlaps network.{first} ({one}): nodes, pods and Services need ranges of their own",
+            )
+    for peer, network in peers.items():
+        path = ("network", "peers", settings.network.peers.index(peer))
+        if network is None:
+            yield Problem(path, f"{peer!r} has no stack file: name a stack whose Pulumi.{peer}.yaml is here")
+            continue
+        for (key, mine), (their_key, theirs) in _routed(settings.network, network):
+            if mine.overlaps(theirs):
+                yield Problem(
+                    ("network", key),
+                    f"{mine} overlaps {peer}'s network.{their_key} ({theirs}): joined networks need their own",
+                )
+    yield from _check_api(settings)
+
+
+def _check_api(settings: StackSettings) -> Iterator[Problem]:
+    api = settings.api
+    if api.access is ApiAccess.PRIVATE and api.authorized_ranges:
+        yield Problem(
+            ("api", "authorizedRanges"), "goes with `access: restricted`: a private endpoint has none; remove it"
+        )
+    if api.access is ApiAccess.RESTRICTED and not api.authorized_ranges:
+        yield Problem(
+            ("api", "authorizedRanges"), "is missing: `access: restricted` needs the ranges that may reach the API"
+        )
+    for index, allowed in enumerate(api.authorized_ranges):
+        if IPv4Network(allowed).prefixlen == 0:
+            yield Problem(
+                ("api", "authorizedRanges", index), f"{allowed} is everybody: name your own networks' public ranges"
+            )
+
+
+def _ranges(network: NetworkSettings) -> dict[str, IPv4Network]:
+    return {
+        "cidr": IPv4Network(network.cidr),
+        "podCidr": IPv4Network(network.pod_cidr),
+        "serviceCidr": IPv4Network(network.service_cidr),
+    }
+
+
+def _routed(
+    mine: NetworkSettings, theirs: NetworkSettings
+) -> list[tuple[tuple[str, IPv4Network], tuple[str, IPv4Network]]]:
+    # Services never leave a cluster, and pods' addresses are translated on the way out: only nodes' ranges are routed,
+    # but a peer's nodes must not look like one of our pods.
+    return [
+        (("cidr", IPv4Network(mine.cidr)), ("cidr", IPv4Network(theirs.cidr))),
+        (("podCidr", IPv4Network(mine.pod_cidr)), ("cidr", IPv4Network(theirs.cidr))),
+    ]
