@@ -17,6 +17,7 @@ from infra.config.workloads import (
     ModelSettings,
     ServingSettings,
     TenantKeySettings,
+    image_in,
 )
 from tenants import Tenant
 
@@ -57,4 +58,5 @@ __all__ = [
     "TenantKeySettings",
     "from_pulumi",
     "from_stack_file",
+    "image_in",
 ]

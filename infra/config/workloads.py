@@ -50,8 +50,24 @@ class ModelSettings(FileModel):
     )
 
 
+def image_in(registry: str, image: str) -> str:
+    """Give the full reference of an image: one without a host is in the region's own registry.
+
+    Args:
+        registry: Host and path of the region's registry, without a slash at its end.
+        image: A reference by digest. Its first part is a host if it has a '.' or a ':' or is `localhost`, as in
+            https://github.com/distribution/reference.
+    """
+    first, slash, _ = image.partition("/")
+    has_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    return image if has_host else f"{registry}/{image}"
+
+
 class _Workload(FileModel):
-    image: ImageReference = Field(BUILD, description="'build', or a reference by digest")
+    image: ImageReference = Field(
+        BUILD,
+        description="'build', or a reference by digest; in clouds, one without a host is in the region's own registry",
+    )
     replicas: int = Field(1, ge=1, le=512, description="Pods at least")
     cpu: CpuQuantity = Field("250m", description="CPU requested per pod")
     memory: MemoryQuantity = Field("256Mi", description="Memory limit per pod")
