@@ -1,0 +1,1 @@
+"""Decoders: from ``config.json`` and safetensors to a function from packed tokens to logits."""
