@@ -12,9 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from toolchain.cluster import addons, components, configuration, credentials, namespaces
+from toolchain.cluster import addons, components, configuration, namespaces
 from toolchain.cluster.addresses import LeaseBook, Subnet
-from toolchain.cluster.api_client import ApiClient
 from toolchain.cluster.cgroups import CgroupRoot
 from toolchain.cluster.errors import (
     ClusterSpecError,
@@ -195,6 +194,10 @@ class EmbeddedCluster:
         return ImageStore(Path(f"/proc/{record.supervisor.pid}/root{self._layout.containerd_socket}"))
 
     def _launch(self, spec: ClusterSpec, say: Callable[[str], None]) -> None:
+        # An HTTP client and X.509 take a quarter of a second to import: asking for the status does without.
+        from toolchain.cluster import credentials  # noqa: PLC0415
+        from toolchain.cluster.api_client import ApiClient  # noqa: PLC0415
+
         deadline = time.monotonic() + spec.start_timeout_s
         layout = self._layout
         hidden = next((top for top in components.HIDDEN if layout.folder.resolve().is_relative_to(top)), None)

@@ -5,16 +5,18 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolchain.cluster.addresses import Subnet
-from toolchain.cluster.api_client import ApiClient
 from toolchain.cluster.command import run
 from toolchain.cluster.errors import ApiError, CommandError, DaemonFailedError, StartTimeoutError
 from toolchain.cluster.layout import ClusterLayout
 from toolchain.cluster.namespaces import ProcessIdentity
 from toolchain.cluster.spec import DNS_ADDRESS, DNS_DOMAIN
 from toolchain.cluster.status import DaemonState, DaemonStatus
+
+if TYPE_CHECKING:
+    from toolchain.cluster.api_client import ApiClient
 
 _POLL_S = 0.1
 _TOO_MANY_RESTARTS = 4  # a daemon that lost a race at the start needs one or two
@@ -60,7 +62,7 @@ class Waiting:
             lambda: any(d.name == name and d.state is DaemonState.READY for d in read_daemons(self.layout)),
         )
 
-    def for_node(self, api: ApiClient, since: str) -> None:
+    def for_node(self, api: "ApiClient", since: str) -> None:
         """Wait until the node says that it is ready, and said so after ``since`` (UTC, whole seconds).
 
         A cluster that comes back still holds the last word of the run before.

@@ -1,14 +1,19 @@
 """Builds the container images that run in a cluster, on a machine with or without a registry.
 
 The way in: ``build`` (cached by what goes into the image), ``source_digest``, ``list_built``, ``push`` and
-``import_into_containerd``.
+``import_into_containerd``. The names below are resolved on first use: a preview asks for a digest alone and does
+without the HTTP client of a push.
 """
 
-from toolchain.images.built_image import BuiltImage, build, list_built
-from toolchain.images.containerd import import_into_containerd
-from toolchain.images.errors import ImageError
-from toolchain.images.recipe import RECIPES, Accelerator, source_digest
-from toolchain.images.registry import Credentials, push
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toolchain.images.built_image import BuiltImage, build, list_built
+    from toolchain.images.containerd import import_into_containerd
+    from toolchain.images.errors import ImageError
+    from toolchain.images.recipe import RECIPES, Accelerator, source_digest
+    from toolchain.images.registry import Credentials, push
 
 __all__ = [
     "RECIPES",
@@ -22,3 +27,23 @@ __all__ = [
     "push",
     "source_digest",
 ]
+
+_HOMES = {
+    "RECIPES": "recipe",
+    "Accelerator": "recipe",
+    "BuiltImage": "built_image",
+    "Credentials": "registry",
+    "ImageError": "errors",
+    "build": "built_image",
+    "import_into_containerd": "containerd",
+    "list_built": "built_image",
+    "push": "registry",
+    "source_digest": "recipe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -1,6 +1,7 @@
 """Runs a resource plugin: the gRPC service that the engine talks to, for as long as the engine lives."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ def serve(provider: ResourceProvider) -> None:
     The first signal lets running operations store what they did; a second ends the process at once.
     """
     asyncio.run(_serve(provider))
+    gc.freeze()  # or the interpreter looks for cycles among all modules before it ends, while the engine waits
 
 
 async def _serve(provider: ResourceProvider) -> None:
