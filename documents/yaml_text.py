@@ -8,6 +8,9 @@ import yaml
 
 from documents.findings import Finding, Lines, Path, SettingsError
 
+# LibYAML reads ten times as fast as Python does; not every build of the package has it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 @dataclass(frozen=True)
 class YamlDocument:
@@ -45,8 +48,9 @@ class YamlDocument:
             SettingsError: it is no YAML.
         """
         try:
-            content = yaml.safe_load(text)
-            node = yaml.compose(text)
+            loader = _LOADER(text)
+            node = loader.get_single_node()
+            content = None if node is None else loader.construct_document(node)
         except yaml.MarkedYAMLError as error:
             line = None if error.problem_mark is None else error.problem_mark.line + 1
             raise SettingsError([Finding(file, line, "", f"not YAML: {error.problem}")]) from error

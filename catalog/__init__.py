@@ -1,0 +1,26 @@
+"""GPU machines of the three clouds: what each has, where it is offered, what it draws on and costs, each by its source.
+
+Data in `catalog/data/<cloud>.yaml`, read by the Pulumi program (what a pool may ask for) and by `fleet` (what there
+is). What no source was found for is left out there and is None here: unknown, never a guess.
+"""
+
+from catalog.machine import Gpu, Interconnect, InterconnectKind, Machine, Price, Quota, Source
+from catalog.machines import CLOUDS, UnknownMachineError, machine, machines
+from catalog.regions import Residence, known_residences, residence
+
+__all__ = [
+    "CLOUDS",
+    "Gpu",
+    "Interconnect",
+    "InterconnectKind",
+    "Machine",
+    "Price",
+    "Quota",
+    "Residence",
+    "Source",
+    "UnknownMachineError",
+    "known_residences",
+    "machine",
+    "machines",
+    "residence",
+]

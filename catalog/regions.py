@@ -1,0 +1,59 @@
+"""Where a cloud's region is, as far as data residency asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from catalog.data_file import SourceEntry
+from documents import FileModel, YamlDocument, explain
+
+_FILE = Path(__file__).parent / "data" / "regions.yaml"
+
+
+@dataclass(frozen=True)
+class Residence:
+    """The country that a region is in, and the areas that the country belongs to.
+
+    Attributes:
+        country: ISO 3166-1 alpha-2.
+        areas: Names of areas, such as EU.
+    """
+
+    country: str
+    areas: tuple[str, ...]
+
+    def within(self, allowed: Sequence[str]) -> bool:
+        """Tell whether data may be here if it may be in `allowed` countries and areas; an empty list allows all."""
+        return not allowed or self.country in allowed or any(area in allowed for area in self.areas)
+
+
+class _RegionsFile(FileModel):
+    sources: dict[str, SourceEntry]
+    areas: dict[str, tuple[str, ...]]
+    regions: dict[str, dict[str, str]] = Field(description="Country of each region, by cloud")
+
+
+def residence(cloud: str, region: str) -> Residence | None:
+    """Give the country and areas of a cloud's region; None for one that the catalogue doesn't have."""
+    country = _regions().regions.get(cloud, {}).get(region)
+    if country is None:
+        return None
+    return Residence(country, tuple(area for area, members in _regions().areas.items() if country in members))
+
+
+def known_residences() -> frozenset[str]:
+    """Give every country and area in which some cloud has a region."""
+    countries = {country for regions in _regions().regions.values() for country in regions.values()}
+    return frozenset(countries | set(_regions().areas))
+
+
+@cache
+def _regions() -> _RegionsFile:
+    document = YamlDocument.read(_FILE)
+    try:
+        return _RegionsFile.model_validate(document.content)
+    except ValidationError as error:
+        raise explain(error, _RegionsFile, file=document.file, lines=document.lines, namespace="") from error
