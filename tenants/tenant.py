@@ -4,8 +4,9 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from catalog import known_residences
 from documents.values import CpuQuantity, Email, FileModel, HostName, MemoryQuantity, Name
 
 
@@ -80,6 +81,16 @@ class Tenant(FileModel):
     def removable_from(self) -> date | None:
         """The first day on which a suspended tenant's data may be deleted; None while it is active."""
         return None if self.suspended_since is None else self.suspended_since + timedelta(days=self.retention_days)
+
+    @field_validator("residency")
+    @classmethod
+    def _residences_exist(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = known_residences()
+        for place in value:
+            if place not in known:
+                msg = f"{place!r} is no country or area that a cloud has a region in; known: {', '.join(sorted(known))}"
+                raise ValueError(msg)
+        return value
 
     @model_validator(mode="after")
     def _suspension_is_dated(self) -> Self:

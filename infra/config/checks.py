@@ -1,42 +1,36 @@
 """Rules that need more than one key: each says where, what is wrong and what would be right."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 from documents.values import BUILD
+from infra.config.account_checks import account_problem
+from infra.config.front_checks import check_front
 from infra.config.local_checks import check_local
-from infra.config.network import NetworkSettings
+from infra.config.neighbour import Neighbour
 from infra.config.network_checks import check_network
 from infra.config.placement import Cloud, StackKind
 from infra.config.pool_checks import check_pools
 from infra.config.problem import Problem
 from infra.config.settings import StackSettings
-
-# AWS: 12 digits. Azure: a UUID. Google: 6 to 30 characters (https://cloud.google.com/resource-manager/docs/creating-managing-projects).
-_ACCOUNTS = {
-    Cloud.AWS: (re.compile(r"[0-9]{12}"), "the account's 12 digits, in quotes"),
-    Cloud.AZURE: (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "the subscription's id, a lower-case UUID"),
-    Cloud.GCP: (
-        re.compile(r"[a-z][-a-z0-9]{4,28}[a-z0-9]"),
-        "the project's id: 6 to 30 lower-case letters, digits and '-'",
-    ),
-}
+from infra.config.tenant_checks import check_tenants
 
 
-def check(settings: StackSettings, peers: Mapping[str, NetworkSettings | None]) -> Iterator[Problem]:
+def check(settings: StackSettings, neighbours: Mapping[str, Neighbour | None]) -> Iterator[Problem]:
     """Find everything that no single key can know.
 
     Args:
         settings: What the stack file says, with its tenants.
-        peers: The networks of the stacks that `network.peers` names; None for one that has no file.
+        neighbours: Every other stack that it names; None for one that has no readable file.
     """
     yield from check_local(settings)
     yield from _check_keys(settings)
     yield from _check_kind(settings)
     yield from _check_account(settings)
     yield from _check_artifacts(settings)
-    yield from check_network(settings, peers)
+    yield from check_network(settings, neighbours)
+    yield from check_front(settings, neighbours)
     yield from check_pools(settings)
+    yield from check_tenants(settings)
 
 
 def _check_keys(settings: StackSettings) -> Iterator[Problem]:
@@ -63,10 +57,8 @@ def _check_kind(settings: StackSettings) -> Iterator[Problem]:
 def _check_account(settings: StackSettings) -> Iterator[Problem]:
     if settings.cloud is Cloud.LOCAL:
         return
-    pattern, right = _ACCOUNTS[settings.cloud]
-    if not pattern.fullmatch(settings.account):
-        found = f"{settings.account!r} is no account of {settings.cloud}" if settings.account else "is missing"
-        yield Problem(("account",), f"{found}: give {right}")
+    if (problem := account_problem(settings.cloud, settings.account)) is not None:
+        yield Problem(("account",), problem)
     if settings.kind is not StackKind.GLOBAL and settings.region == "local":
         yield Problem(("region",), f"is missing: name the region of {settings.cloud} that this stack lives in")
 

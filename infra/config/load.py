@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from documents import Finding, Lines, SettingsError, YamlDocument, explain
 from documents.findings import finding_at
 from infra.config.checks import check
-from infra.config.network import NetworkSettings
+from infra.config.neighbour import Neighbour
 from infra.config.settings import StackSettings
 from tenants import Tenant, tenants_of
 
@@ -73,23 +73,27 @@ def _checked(values: Mapping[str, Any], stack: str, file: Path, lines: Lines) ->
         raise explain(error, StackSettings, file=file.name, lines=lines, namespace=_PREFIX) from error
     findings = [
         finding_at(problem.path, problem.text, file.name, lines, _PREFIX)
-        for problem in check(settings, _networks(settings.network.peers, file.parent))
+        for problem in check(settings, _neighbours(settings, file.parent))
     ]
     if findings:
         raise SettingsError(findings)
     return settings
 
 
-def _networks(stacks: tuple[str, ...], folder: Path) -> dict[str, NetworkSettings | None]:
-    """Give other stacks' networks, as far as their files can be read: their own checks are theirs."""
-    networks: dict[str, NetworkSettings | None] = {}
-    for stack in stacks:
-        try:
-            config = _config(YamlDocument.read(folder / f"Pulumi.{stack}.yaml"))
-            networks[stack] = NetworkSettings.model_validate(config.get("network") or {})
-        except (OSError, SettingsError, ValidationError):
-            networks[stack] = None
-    return networks
+def _neighbours(settings: StackSettings, folder: Path) -> dict[str, Neighbour | None]:
+    """Give the other stacks that these settings name, as far as their files can be read: their checks are theirs."""
+    named = list(settings.network.peers)
+    if settings.front is not None:
+        named.extend(stack for front in settings.front.fronts for stack in front.stacks)
+    return {stack: _neighbour(folder / f"Pulumi.{stack}.yaml") for stack in named}
+
+
+def _neighbour(file: Path) -> Neighbour | None:
+    try:
+        settings = StackSettings.model_validate(_config(YamlDocument.read(file)))
+    except (OSError, SettingsError, ValidationError):
+        return None
+    return Neighbour(settings.cloud, settings.kind, settings.network)
 
 
 def _config(document: YamlDocument) -> dict[str, Any]:

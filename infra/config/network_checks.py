@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 from itertools import combinations
 
+from infra.config.neighbour import Neighbour
 from infra.config.network import ApiAccess, NetworkSettings
 from infra.config.placement import Cloud, StackKind
 from infra.config.problem import Problem
 from infra.config.settings import StackSettings
 
 
-def check_network(settings: StackSettings, peers: Mapping[str, NetworkSettings | None]) -> Iterator[Problem]:
-    """Find ranges that overlap, within this stack and with its peers (None: a peer that has no stack file)."""
+def check_network(settings: StackSettings, neighbours: Mapping[str, Neighbour | None]) -> Iterator[Problem]:
+    """Find ranges that overlap, within this stack and with its peers (None: a peer that has no readable file)."""
     if settings.cloud is Cloud.LOCAL or settings.kind is not StackKind.REGION:
         return
     ranges = _ranges(settings.network)
@@ -21,12 +22,15 @@ def check_network(settings: StackSettings, peers: Mapping[str, NetworkSettings |
                 ("network", second),
                 f"{other} overlaps network.{first} ({one}): nodes, pods and Services need ranges of their own",
             )
-    for peer, network in peers.items():
-        path = ("network", "peers", settings.network.peers.index(peer))
-        if network is None:
-            yield Problem(path, f"{peer!r} has no stack file: name a stack whose Pulumi.{peer}.yaml is here")
+    for index, peer in enumerate(settings.network.peers):
+        neighbour = neighbours[peer]
+        if neighbour is None:
+            yield Problem(
+                ("network", "peers", index),
+                f"{peer!r} is no stack: name one whose Pulumi.{peer}.yaml is right",
+            )
             continue
-        for (key, mine), (their_key, theirs) in _routed(settings.network, network):
+        for (key, mine), (their_key, theirs) in _routed(settings.network, neighbour.network):
             if mine.overlaps(theirs):
                 yield Problem(
                     ("network", key),

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 
+import catalog
 from infra.config.placement import Cloud, StackKind
 from infra.config.pools import CpuPoolSettings, GpuPoolSettings, Rung
 from infra.config.problem import Problem
 from infra.config.settings import StackSettings
+
+# The first driver branch that offers each CUDA major:
+# https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
+_CUDA_FROM_BRANCH = ((580, 13), (525, 12), (450, 11))
 
 
 def check_pools(settings: StackSettings) -> Iterator[Problem]:
@@ -25,8 +30,9 @@ def check_pools(settings: StackSettings) -> Iterator[Problem]:
                 ("gpuPools", index, "tenant"),
                 f"no tenant {pool.tenant!r} names this stack: add it with `fleet tenant add`, or remove the key",
             )
-        for path, text in _check_ladder(pool, settings.cloud):
+        for path, text in (*_check_ladder(pool, settings.cloud), *_check_machine(pool, settings)):
             yield Problem(("gpuPools", index, path), text)
+    yield from _check_server_fits(settings)
     for key, pool in (("system", settings.cpu_pools.system), ("general", settings.cpu_pools.general)):
         if pool.min > pool.max:
             yield Problem(("cpuPools", key, "min"), _over(pool))
@@ -45,6 +51,49 @@ def _check_ladder(pool: GpuPoolSettings, cloud: Cloud) -> Iterator[tuple[str, st
         yield "reservation", "is used by the rung `reservation` only: add the rung, or remove the id"
     if Rung.FLEX_START in pool.rungs and cloud is not Cloud.GCP:
         yield "rungs", f"`flex-start` is Google Cloud's: {cloud} has reservation, on-demand and spot"
+
+
+def _check_machine(pool: GpuPoolSettings, settings: StackSettings) -> Iterator[tuple[str, str]]:
+    try:
+        machine = catalog.machine(settings.cloud, pool.sku)
+    except catalog.UnknownMachineError as error:
+        yield "sku", str(error)
+        return
+    if machine.offered_in(settings.region) is False:
+        where = ", ".join(machine.regions or ())
+        yield "sku", f"{pool.sku} is not offered in {settings.region}; it is in {where}"
+    elif machine.zones is not None and (strange := sorted(set(pool.zones) - set(machine.zones))):
+        there = ", ".join(zone for zone in machine.zones if zone.startswith(settings.region + "-"))
+        yield "zones", f"{pool.sku} is not offered in {', '.join(strange)}; in {settings.region} it is in {there}"
+    built = settings.serving.architectures
+    if machine.arch not in built:
+        problem = f"{pool.sku} is {machine.arch}, the server's image is built for {', '.join(built)}"
+        yield "sku", f"{problem}: add an image for {machine.arch} (serving.architectures), or choose another machine"
+    if pool.group_size > 1 and machine.interconnect.kind is catalog.InterconnectKind.NONE:
+        yield "groupSize", f"{pool.sku} has no network for groups of machines: use 1, or a machine with an interconnect"
+    offers = _newest_cuda(pool.driver)
+    needs = settings.serving.cuda
+    if needs is not None and offers is not None and needs > offers:
+        problem = f"branch {pool.driver} offers CUDA {offers} at most, the server's image needs {needs} (serving.cuda)"
+        yield "driver", f"{problem}: pin a newer driver, or use an image for the older CUDA"
+
+
+def _check_server_fits(settings: StackSettings) -> Iterator[Problem]:
+    """Find a server that no pool has a machine for."""
+    asked = settings.serving.gpus
+    if asked == 0:
+        return
+    known = {machine.sku: machine for machine in catalog.machines(settings.cloud)}
+    largest = max((known[pool.sku].gpu.count for pool in settings.gpu_pools if pool.sku in known), default=0)
+    if asked > largest:
+        yield Problem(
+            ("serving", "gpus"),
+            f"a server asks for {asked} GPUs, the largest machine in gpuPools has {largest}: lower it, or add a pool",
+        )
+
+
+def _newest_cuda(branch: int | None) -> int | None:
+    return None if branch is None else next((cuda for first, cuda in _CUDA_FROM_BRANCH if branch >= first), None)
 
 
 def _over(pool: GpuPoolSettings | CpuPoolSettings) -> str:
