@@ -19,10 +19,15 @@ class Plan(StrEnum):
 
 
 class TenantState(StrEnum):
-    """Removal takes two steps: a suspended tenant keeps its data, and its file is deleted after the retention."""
+    """A tenant's life.
+
+    A suspended tenant keeps its data, but no request gets through. After the retention it is leaving: the next update
+    lifts the protection of its data; then its file can be deleted, and the update after that leaves nothing behind.
+    """
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    LEAVING = "leaving"
 
 
 class TenantQuotas(FileModel):
@@ -73,9 +78,16 @@ class Tenant(FileModel):
         (),
         description="Where its data may be: ISO 3166 country codes (DE) or areas (EU); empty: anywhere",
     )
-    state: TenantState = Field(TenantState.ACTIVE, description="active, or suspended: no request gets through")
+    state: TenantState = Field(
+        TenantState.ACTIVE, description="active; suspended: no request gets through; leaving: its data may be deleted"
+    )
     suspended_since: date | None = Field(None, description="Day of the suspension")
     retention_days: int = Field(30, ge=0, le=3650, description="Days that a suspended tenant's data is kept")
+
+    @property
+    def data_deletable(self) -> bool:
+        """Whether the protection of its key and its data is lifted, so that an update may delete them."""
+        return self.state is TenantState.LEAVING
 
     @property
     def removable_from(self) -> date | None:
@@ -94,8 +106,8 @@ class Tenant(FileModel):
 
     @model_validator(mode="after")
     def _suspension_is_dated(self) -> Self:
-        if self.state is TenantState.SUSPENDED and self.suspended_since is None:
-            msg = "suspendedSince is missing: a suspended tenant's retention is counted from that day"
+        if self.state is not TenantState.ACTIVE and self.suspended_since is None:
+            msg = f"suspendedSince is missing: a {self.state} tenant's retention is counted from that day"
             raise ValueError(msg)
         if self.state is TenantState.ACTIVE and self.suspended_since is not None:
             msg = "suspendedSince is for suspended tenants: remove it, or set state: suspended"

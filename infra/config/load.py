@@ -13,7 +13,7 @@ from documents.findings import finding_at
 from infra.config.checks import check
 from infra.config.neighbour import Neighbour
 from infra.config.settings import StackSettings
-from tenants import Tenant, tenants_of
+from tenants import Tenant, TenantFolder
 
 NAMESPACE = "modelfleet"
 """Pulumi's project name: the namespace of our keys in a stack file."""
@@ -66,7 +66,7 @@ def _checked(values: Mapping[str, Any], stack: str, file: Path, lines: Lines) ->
     if "tenants" in values:
         problem = "tenants have files of their own: tenants/<name>.yaml, whose `stacks` names this stack"
         raise SettingsError([finding_at(("tenants",), problem, file.name, lines, _PREFIX)])
-    tenants: tuple[Tenant, ...] = tenants_of(stack, file.parent)
+    tenants: tuple[Tenant, ...] = TenantFolder(file.parent).of_stack(stack)
     try:
         settings = StackSettings.model_validate({**values, "tenants": tenants})
     except ValidationError as error:

@@ -1,0 +1,78 @@
+"""Changes to a YAML text that leave everything else in it as it was: comments, order, spacing."""
+
+from collections.abc import Mapping
+
+import yaml
+
+
+class YamlEditError(ValueError):
+    """The text has not the shape that the change needs."""
+
+
+def set_keys(text: str, values: Mapping[str, str]) -> str:
+    """Give top-level keys new scalar values: in place where a key is, at the end where it is not.
+
+    Args:
+        text: A YAML mapping.
+        values: Keys and their values, written as YAML writes them.
+
+    Raises:
+        YamlEditError: the text is no mapping, or a key holds more than a scalar.
+    """
+    for key, written in values.items():
+        node = _value_of(text, key)
+        if node is None:
+            text = f"{text.rstrip()}\n{key}: {written}\n"
+        elif isinstance(node, yaml.ScalarNode):
+            start, end = _marks(node)
+            text = text[: start.index] + written + text[end.index :]
+        else:
+            raise YamlEditError(f"{key} holds more than one value")
+    return text
+
+
+def remove_key(text: str, key: str) -> str:
+    """Take the line of a top-level scalar away; a text without the key stays as it is.
+
+    Raises:
+        YamlEditError: as `set_keys`.
+    """
+    node = _value_of(text, key)
+    if node is None:
+        return text
+    start, end = _marks(node)
+    if not isinstance(node, yaml.ScalarNode) or start.line != end.line:
+        raise YamlEditError(f"{key} holds more than one line")
+    lines = text.splitlines(keepends=True)
+    del lines[start.line]
+    return "".join(lines)
+
+
+def append_item(text: str, key: str, written: str) -> str:
+    """Append an item to a top-level list, in the list's own style.
+
+    Raises:
+        YamlEditError: there is no such list, or it is empty.
+    """
+    node = _value_of(text, key)
+    if not isinstance(node, yaml.SequenceNode) or not node.value:
+        raise YamlEditError(f"{key} is no list with an item")
+    end = _marks(node.value[-1])[1].index
+    if node.flow_style:
+        return f"{text[:end]}, {written}{text[end:]}"
+    line_end = text.find("\n", end)
+    line_end = len(text) if line_end < 0 else line_end
+    return f"{text[:line_end]}\n{' ' * _marks(node)[0].column}- {written}{text[line_end:]}"
+
+
+def _value_of(text: str, key: str) -> yaml.Node | None:
+    node = yaml.compose(text)
+    if not isinstance(node, yaml.MappingNode):
+        raise YamlEditError("is no mapping of keys to values")
+    return next((value for name, value in node.value if name.value == key), None)
+
+
+def _marks(node: yaml.Node) -> tuple[yaml.Mark, yaml.Mark]:
+    if node.start_mark is None or node.end_mark is None:
+        raise YamlEditError("was not read from a text")
+    return node.start_mark, node.end_mark
