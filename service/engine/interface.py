@@ -43,6 +43,28 @@ class EngineState(enum.StrEnum):
     DEAD = "dead"
 
 
+class GrammarKind(enum.StrEnum):
+    """What a text is forced to be."""
+
+    JSON_OBJECT = "json_object"
+    """Any JSON object."""
+    JSON_SCHEMA = "json_schema"
+    """JSON that fits a schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """A form that a text is forced into.
+
+    Attributes:
+        kind: of the form.
+        schema: the JSON schema as JSON, where the kind has one.
+    """
+
+    kind: GrammarKind
+    schema: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
     """How tokens are chosen. The defaults are OpenAI's.
@@ -64,6 +86,7 @@ class SamplingParams:
         ignore_eos: goes on after the model's end token (for benchmarks).
         n: number of choices.
         logprobs: number of alternatives per token whose log-probabilities are wanted; None wants none.
+        grammar: the form that the text is forced into.
     """
 
     max_tokens: int | None = None
@@ -80,6 +103,7 @@ class SamplingParams:
     ignore_eos: bool = False
     n: int = 1
     logprobs: int | None = None
+    grammar: Grammar | None = None
 
 
 @dataclass(frozen=True, slots=True)

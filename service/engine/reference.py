@@ -133,7 +133,10 @@ def gelu_mul(gate_up: torch.Tensor) -> torch.Tensor:
 
 
 def store_kv(k: torch.Tensor, v: torch.Tensor, kv_cache: torch.Tensor, slots: torch.Tensor) -> None:
-    """Writes keys and values to their places.
+    """Writes keys and values to their places; what isn't finite becomes zero.
+
+    A cache that holds finite values only can't carry one request's overflow into another's: a position that a request
+    doesn't see still takes part in its sums, with a weight of zero, and zero times NaN is NaN.
 
     Args:
         k: (tokens, kv_heads, head_dim).
@@ -143,8 +146,8 @@ def store_kv(k: torch.Tensor, v: torch.Tensor, kv_cache: torch.Tensor, slots: to
     """
     block_size = kv_cache.shape[3]
     blocks, offsets = slots // block_size, slots % block_size
-    kv_cache[0][blocks, :, offsets] = k.to(kv_cache.dtype)
-    kv_cache[1][blocks, :, offsets] = v.to(kv_cache.dtype)
+    kv_cache[0][blocks, :, offsets] = k.nan_to_num(0.0, 0.0, 0.0).to(kv_cache.dtype)
+    kv_cache[1][blocks, :, offsets] = v.nan_to_num(0.0, 0.0, 0.0).to(kv_cache.dtype)
 
 
 def paged_attention(
@@ -164,8 +167,7 @@ def paged_attention(
     Args:
         q: (tokens, heads, head_dim), packed; ``heads`` is a multiple of ``kv_heads`` (grouped queries,
             https://arxiv.org/abs/2305.13245): head h reads key head ``h // (heads / kv_heads)``.
-        kv_cache: (2, blocks, kv_heads, block_size, head_dim). Every value in it has to be finite, also in places
-            that no request reads: a weight of zero times NaN is NaN.
+        kv_cache: (2, blocks, kv_heads, block_size, head_dim); all of it finite, as `store_kv` leaves it.
         block_tables: (requests, most blocks) int32; places behind a request's blocks hold any valid block.
         context_lens: (requests,) int32, length including this step's tokens.
         query_starts: (requests + 1,) int32, where each request's queries begin; each has at least one.

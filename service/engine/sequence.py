@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -16,46 +15,12 @@ from service.engine.stop_strings import StopStrings
 
 if TYPE_CHECKING:
     from service.engine.checkpoint import Checkpoint
+    from service.engine.delta_queue import DeltaQueue
 
 # A long prompt is read in pieces of this many tokens, so that it doesn't hold up the others' next tokens.
 _PREFILL_TOKENS = 512
 # How many of the prompt's last tokens decide how the first new one is written (a leading space, say).
 _DETOKENIZER_CONTEXT = 4
-
-
-class DeltaQueue:
-    """Deltas on their way from the engine's thread to the event loop. Implements `DeltaStream`."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._queue: asyncio.Queue[Delta | Exception | None] = asyncio.Queue()
-        self._ended = False
-        self.cancelled = False
-
-    def put(self, item: Delta | Exception | None) -> None:
-        """Hands over a delta, the error that ended the request, or None for its end. From any thread."""
-        if self.cancelled or self._loop.is_closed():
-            return
-        self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
-
-    def __aiter__(self) -> DeltaQueue:
-        return self
-
-    async def __anext__(self) -> Delta:
-        if self._ended:
-            raise StopAsyncIteration
-        item = await self._queue.get()
-        if isinstance(item, Delta):
-            return item
-        self._ended = True
-        if item is None:
-            raise StopAsyncIteration
-        raise item
-
-    async def aclose(self) -> None:
-        """Gives the request up; the engine's thread sees it before its next step."""
-        self._ended = True
-        self.cancelled = True
 
 
 class _ModelState:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from service.engine.checkpoint import Checkpoint, DTypeChoice, load_checkpoint
+from service.engine.delta_queue import DeltaQueue
 from service.engine.interface import (
     ChatMessage,
     ChatPrompt,
@@ -35,7 +36,7 @@ from service.engine.interface import (
     UnsupportedParameterError,
 )
 from service.engine.processor import allowed_cpus
-from service.engine.sequence import DeltaQueue, Sequence
+from service.engine.sequence import Sequence
 from service.web import logs
 
 if TYPE_CHECKING:
@@ -251,6 +252,8 @@ def _refuse_unsupported(request: GenerationRequest) -> None:
         raise UnsupportedParameterError("n other than 1 is not supported by this engine.", parameter="n")
     if request.sampling.logprobs is not None:
         raise UnsupportedParameterError("logprobs are not supported by this engine.", parameter="logprobs")
+    if request.sampling.grammar is not None:
+        raise UnsupportedParameterError("response_format is not supported by this engine.", parameter="grammar")
     if request.adapter_id is not None:
         raise UnsupportedParameterError("adapters are not supported by this engine.", parameter="adapter_id")
 

@@ -96,6 +96,7 @@ class DecoderDescription:
         embedding_scale: the embedding is multiplied by this.
         attention_scale: of the scores.
         logit_cap: logits are squeezed into (-cap, cap) by tanh; 0 leaves them alone.
+        end_token_ids: tokens that end a text, as far as ``config.json`` says.
         experts: the mixture that sparse layers use.
         layers: first to last.
     """
@@ -120,6 +121,7 @@ class DecoderDescription:
     embedding_scale: float
     attention_scale: float
     logit_cap: float
+    end_token_ids: frozenset[int]
     experts: Experts | None
     layers: tuple[LayerDescription, ...]
 
@@ -210,9 +212,17 @@ def describe(config: PretrainedConfig, architecture: str) -> DecoderDescription:
         embedding_scale=math.sqrt(hidden_size) if family.gemma else 1.0,
         attention_scale=float(read.value("query_pre_attn_scalar", default=head_dim)) ** -0.5,
         logit_cap=float(read.value("final_logit_softcapping", default=0.0)),
+        end_token_ids=token_ids(read.value("eos_token_id", default=None)),
         experts=_experts(read, family),
         layers=_layers(read, family, head_dim),
     )
+
+
+def token_ids(found: int | list[int] | None) -> frozenset[int]:
+    """Token ids as configuration files write them: none, one or several."""
+    if found is None:
+        return frozenset()
+    return frozenset(found if isinstance(found, list) else [found])
 
 
 class _Reader:

@@ -1,0 +1,63 @@
+"""A runner in the engine's own process: one decoder, its cache and its sampler on one device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from service.engine.model.decoder import PackedTokens
+from service.engine.step import Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from service.engine.model.decoder import Decoder
+    from service.engine.sampler.batch_sampler import BatchSampler
+    from service.engine.step import Step
+
+
+class LocalRunner:
+    """Implements `service.engine.step.Runner`."""
+
+    def __init__(self, decoder: Decoder, sampler: BatchSampler, *, blocks: int, block_size: int) -> None:
+        """Makes the cache.
+
+        Args:
+            decoder: the model.
+            sampler: chooses tokens.
+            blocks: of the cache, the null block included.
+            block_size: positions of a block.
+        """
+        self._decoder = decoder
+        self._sampler = sampler
+        self._cache = decoder.new_cache(blocks, block_size)
+
+    def run(self, step: Step) -> list[Outcome]:
+        """See `Runner.run`."""
+        for start in step.starts:
+            self._sampler.start(start)
+        packed = PackedTokens(
+            token_ids=self._tensor(step.token_ids),
+            positions=self._tensor(step.positions),
+            kv_slots=self._tensor(step.kv_slots),
+            query_starts=self._tensor(step.query_starts),
+            context_lens=self._tensor(step.context_lens),
+            block_tables=self._tensor(step.block_tables),
+            logit_rows=self._tensor(step.logit_rows),
+        )
+        logits = self._decoder(packed, self._cache)
+        if not len(step.sampled_slots):
+            return []
+        token_ids, logprobs, failures = self._sampler.sample(logits, step.sampled_slots, step.sampled_positions)
+        if not failures and not logprobs:
+            return [Outcome((token,)) for token in token_ids]
+        return [
+            Outcome((), None, failures[row])
+            if row in failures
+            else Outcome((token,), (logprobs[row],) if row in logprobs else None)
+            for row, token in enumerate(token_ids)
+        ]
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self._decoder.device, non_blocking=True)

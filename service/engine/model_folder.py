@@ -1,0 +1,70 @@
+"""What belongs to a model besides its weights: tokenizer, chat template, end tokens."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tokenizers import Tokenizer
+
+from service.engine.chat_template import ChatTemplate
+from service.engine.interface import ModelLoadError
+from service.engine.model.description import DecoderDescription, read_description, token_ids
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A model folder in Hugging Face layout, its weights aside.
+
+    Attributes:
+        description: what the decoder is made of.
+        tokenizer: safe to use from several threads.
+        chat_template: how conversations become prompts.
+        end_token_ids: tokens that end a text.
+    """
+
+    description: DecoderDescription
+    tokenizer: Tokenizer
+    chat_template: ChatTemplate
+    end_token_ids: frozenset[int]
+
+    @classmethod
+    def read(cls, folder: Path) -> ModelFolder:
+        """Reads a folder.
+
+        Raises:
+            ModelLoadError: a file is missing, malformed or doesn't fit the others; names it.
+        """
+        description = read_description(folder)
+        tokenizer = _tokenizer(folder / "tokenizer.json")
+        # Some checkpoints pad the model's vocabulary; a tokenizer larger than the model is a mismatch.
+        if (size := tokenizer.get_vocab_size()) > description.vocabulary_size:
+            raise ModelLoadError(
+                f"tokenizer.json: {size} tokens, but config.json says vocab_size {description.vocabulary_size}"
+            )
+        return cls(description, tokenizer, ChatTemplate.of_folder(folder), _end_token_ids(folder, description))
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    if not path.is_file():
+        raise ModelLoadError("tokenizer.json: missing; only tokenizers in this format are supported")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 - the Rust library raises bare Exception
+        raise ModelLoadError(f"tokenizer.json: {error}") from None
+
+
+def _end_token_ids(folder: Path, description: DecoderDescription) -> frozenset[int]:
+    """Those of ``generation_config.json``, else of ``config.json``."""
+    path = folder / "generation_config.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return token_ids(content.get("eos_token_id")) or description.end_token_ids
+    except FileNotFoundError:
+        return description.end_token_ids
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelLoadError(f"{path.name}: {error}") from None

@@ -1,0 +1,121 @@
+"""An admitted request and its choices: what the engine's loop knows of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from service.engine.delta_queue import DeltaQueue
+    from service.engine.interface import GenerationRequest
+    from service.engine.prefix_hash import HashChain
+    from service.engine.text import ChoiceText
+
+
+class Request:
+    """A request on its way through the engine.
+
+    Attributes:
+        asked: what was asked for.
+        stream: where its deltas go.
+        max_tokens: most new tokens of a choice.
+        seed: of its random numbers.
+        grammar: the form of its text, compiled, if any.
+        rank: lower goes first, among all requests; fixed at admission.
+        choices: one for each of its `n`.
+        finished: it is over, however it ended.
+        cached_tokens: prompt tokens that the cache saved, over the first choice.
+        shown_tokens: tokens of all choices that are out; belongs to the thread that writes text.
+        open_choices: choices whose text isn't over; belongs to that thread.
+    """
+
+    __slots__ = (
+        "asked",
+        "cached_tokens",
+        "choices",
+        "finished",
+        "grammar",
+        "max_tokens",
+        "open_choices",
+        "rank",
+        "seed",
+        "shown_tokens",
+        "stream",
+    )
+
+    def __init__(
+        self,
+        asked: GenerationRequest,
+        stream: DeltaQueue,
+        chain: HashChain,
+        *,
+        max_tokens: int,
+        seed: int,
+        rank: float,
+        grammar: str | None = None,
+    ) -> None:
+        self.asked = asked
+        self.stream = stream
+        self.max_tokens = max_tokens
+        self.seed = seed
+        self.rank = rank
+        self.grammar = grammar
+        self.finished = False
+        self.cached_tokens = 0
+        self.shown_tokens = 0
+        self.open_choices = asked.sampling.n
+        self.choices = tuple(Choice(self, index, chain.copy()) for index in range(asked.sampling.n))
+
+
+class Choice:
+    """One continuation of a request's prompt.
+
+    Attributes:
+        request: whose.
+        index: which.
+        tokens: prompt and what was generated.
+        computed: how many of its first tokens have their keys and values in its blocks.
+        blocks: of the cache, first to last.
+        chain: hashes of its full blocks.
+        published: how many of its first blocks can be found by others.
+        slot: its place in the runner's tables while it runs, else -1.
+        begun: whether it has ever run.
+        finished: it is over, as far as the engine's thread knows.
+        text: what it has written; belongs to the thread that writes text.
+    """
+
+    __slots__ = (
+        "begun",
+        "blocks",
+        "chain",
+        "computed",
+        "finished",
+        "index",
+        "published",
+        "request",
+        "slot",
+        "text",
+        "tokens",
+    )
+
+    def __init__(self, request: Request, index: int, chain: HashChain) -> None:
+        self.request = request
+        self.index = index
+        self.tokens: list[int] = list(request.asked.prompt_token_ids)
+        self.computed = 0
+        self.blocks: list[int] = []
+        self.chain = chain
+        self.published = 0
+        self.slot = -1
+        self.begun = False
+        self.finished = False
+        self.text: ChoiceText | None = None
+
+    @property
+    def pending(self) -> int:
+        """Tokens that are to be computed before the next one is known."""
+        return len(self.tokens) - self.computed
+
+    @property
+    def generated(self) -> int:
+        """Tokens that were generated."""
+        return len(self.tokens) - len(self.request.asked.prompt_token_ids)

@@ -1,0 +1,1 @@
+"""Choosing tokens for a whole batch at once."""

@@ -1,0 +1,115 @@
+"""Forms that texts are forced into, by llguidance (https://github.com/guidance-ai/llguidance)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import torch
+from llguidance import LLExecutor, LLMatcher, LLTokenizer
+from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask_par
+
+from service.engine.interface import Grammar, GrammarKind, InvalidParameterError, UnsupportedParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tokenizers import Tokenizer
+
+_BITS = 32
+_ANY_OBJECT = '{"type": "object"}'
+
+
+class GrammarError(Exception):
+    """A text has left its grammar, or the grammar is too complex to go on with."""
+
+
+class GrammarCompiler:
+    """Makes grammars for one vocabulary. Safe to use from several threads."""
+
+    def __init__(self, tokenizer: Tokenizer, vocabulary: int, end_token_ids: Iterable[int]) -> None:
+        self._ends = sorted(end_token_ids)
+        self._tokenizer = (
+            LLTokenizer(tokenizer.to_str(), n_vocab=vocabulary, eos_token=self._ends) if self._ends else None
+        )
+
+    def compile(self, grammar: Grammar) -> str:
+        """The grammar in llguidance's own form, checked.
+
+        Raises:
+            InvalidParameterError: it is malformed, or uses what isn't supported; says what.
+            UnsupportedParameterError: the model has no end token, so a forced text could never end.
+        """
+        if self._tokenizer is None:
+            raise UnsupportedParameterError(
+                "This model has no end token, so response_format can't be honoured.", parameter="grammar"
+            )
+        schema = _ANY_OBJECT if grammar.kind is GrammarKind.JSON_OBJECT else grammar.schema
+        try:
+            compiled = LLMatcher.grammar_from_json_schema(json.loads(schema))
+        except ValueError as error:
+            raise InvalidParameterError(f"response_format: {error}", parameter="grammar") from None
+        failed, messages = LLMatcher.validate_grammar_with_warnings(compiled, self._tokenizer)
+        if failed:
+            raise InvalidParameterError(f"response_format: {messages[0]}", parameter="grammar")
+        return compiled
+
+    def matcher(self, compiled: str) -> LLMatcher:
+        """A matcher at the beginning of a text."""
+        if self._tokenizer is None:
+            raise ValueError("a compiled grammar without a tokenizer")
+        return LLMatcher(self._tokenizer, compiled, log_level=0)
+
+
+class Grammars:
+    """The matchers of those slots that have a grammar."""
+
+    def __init__(self, compiler: GrammarCompiler, vocabulary: int) -> None:
+        self._compiler = compiler
+        self._vocabulary = vocabulary
+        self._executor = LLExecutor()
+        self._matchers: dict[int, LLMatcher] = {}
+
+    def start(self, slot: int, compiled: str | None, generated: Sequence[int]) -> None:
+        """A slot's new tenant, with or without a grammar, and what it has written so far."""
+        self._matchers.pop(slot, None)
+        if compiled is not None:
+            matcher = self._compiler.matcher(compiled)
+            if generated:
+                matcher.consume_tokens(list(generated))
+            self._matchers[slot] = matcher
+
+    def apply(self, logits: torch.Tensor, slots: Sequence[int]) -> dict[int, GrammarError]:
+        """Rules out, in place, whatever would leave a row's grammar.
+
+        Args:
+            logits: (rows, vocabulary) float32.
+            slots: of each row.
+
+        Returns:
+            What went wrong in which row; such a row's logits are left alone.
+        """
+        rows = [row for row, slot in enumerate(slots) if slot in self._matchers]
+        if not rows:
+            return {}
+        failed = {row: GrammarError(m.get_error()) for row in rows if (m := self._matchers[slots[row]]).is_error()}
+        rows = [row for row in rows if row not in failed]
+        masks = allocate_token_bitmask(len(rows), self._vocabulary)
+        fill_next_token_bitmask_par(
+            self._executor, [(self._matchers[slots[row]], index) for index, row in enumerate(rows)], masks
+        )
+        bits = torch.from_numpy(masks).unsqueeze(-1) >> torch.arange(_BITS, dtype=torch.int32)
+        allowed = (bits & 1).bool().flatten(1)[:, : self._vocabulary].to(logits.device)
+        where = torch.tensor(rows, device=logits.device)
+        logits[where] = logits[where].masked_fill(~allowed, -torch.inf)
+        return failed
+
+    def accept(self, slots: Sequence[int], tokens: Sequence[int]) -> dict[int, GrammarError]:
+        """Moves each slot's grammar on by its token; returns what went wrong in which row."""
+        failed: dict[int, GrammarError] = {}
+        if self._matchers:
+            for row, (slot, token) in enumerate(zip(slots, tokens, strict=True)):
+                matcher = self._matchers.get(slot)
+                if matcher is not None and not matcher.consume_token(token):
+                    failed[row] = GrammarError(matcher.get_error())
+        return failed

@@ -1,0 +1,197 @@
+"""Which tokens are computed in the next step.
+
+Each step has a budget of tokens. Choices that decode come first, with one token each, so that a long prompt never
+holds up a stream; what is left goes to prompts, in pieces. New choices are admitted while there are places, tokens and
+blocks left. When a running choice needs a block and there is none, the worst-ranked one gives all of its blocks back
+and starts again later: its tokens are known, so this costs time and changes nothing (and often its blocks are still to
+be found).
+
+Rank is the time of arrival plus a delay that grows with the priority class. Between two requests it never changes, and
+yet it is ageing: one that has waited longer than the delay goes before a newcomer of a better class, so none starves.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from service.engine.block_pool import BlockPool
+    from service.engine.request import Choice
+
+
+class Share(NamedTuple):
+    """A choice's part of a step.
+
+    Attributes:
+        choice: whose.
+        count: how many of its pending tokens are computed.
+        starts: whether it wasn't running before this step, so that the runner doesn't know it.
+    """
+
+    choice: Choice
+    count: int
+    starts: bool
+
+    @property
+    def samples(self) -> bool:
+        """Whether the choice's next token is known after it."""
+        return self.choice.pending == self.count
+
+
+class Scheduler:
+    """Holds all choices that aren't finished. Belongs to the engine's thread.
+
+    Attributes:
+        waiting: how many choices wait for their turn.
+        preemptions: how often a choice had to give its blocks back.
+        looked_up_tokens: tokens that were looked for in the cache.
+        found_tokens: those of them that it held.
+    """
+
+    def __init__(self, pool: BlockPool, *, block_size: int, max_running: int, token_budget: int) -> None:
+        """Makes a scheduler.
+
+        Args:
+            pool: where blocks come from.
+            block_size: positions of a block.
+            max_running: most choices that run at once.
+            token_budget: most tokens of a step.
+        """
+        self._pool = pool
+        self._block_size = block_size
+        self._token_budget = token_budget
+        self._slots = list(range(max_running - 1, -1, -1))
+        self._waiting: list[tuple[float, int, int, Choice]] = []
+        self._arrivals = 0
+        self._running: list[Choice] = []
+        self.preemptions = 0
+        self.looked_up_tokens = 0
+        self.found_tokens = 0
+
+    @property
+    def running(self) -> tuple[Choice, ...]:
+        """Choices that hold blocks."""
+        return tuple(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """Choices that wait, those that ended meanwhile included."""
+        return len(self._waiting)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to compute."""
+        return not self._running and not self._waiting
+
+    def add(self, choices: Iterable[Choice]) -> None:
+        """Queues choices by their rank."""
+        for choice in choices:
+            self._arrivals += 1
+            heapq.heappush(self._waiting, (choice.request.rank, choice.index, self._arrivals, choice))
+
+    def finish(self, choice: Choice) -> None:
+        """Takes a choice out, wherever it is, and frees what it holds. May be repeated."""
+        choice.finished = True
+        if choice.slot >= 0:
+            self._leave(choice)
+
+    def plan(self) -> list[Share]:
+        """The next step; empty when there is nothing to compute."""
+        shares: dict[Choice, Share] = {}
+        budget = self._token_budget
+        for choice in sorted(self._running, key=_decoding_first):
+            count = min(choice.pending, budget)
+            if choice.slot < 0 or count == 0:
+                continue  # it had to make room for one before it; or the budget is used up
+            budget += self._make_room(choice, count, shares)
+            if choice.slot >= 0:
+                shares[choice] = Share(choice, count, starts=False)
+                budget -= count
+        while budget > 0 and (admitted := self._admit()) is not None:
+            count = min(admitted.pending, budget)
+            shares[admitted] = Share(admitted, count, starts=True)
+            budget -= count
+        return list(shares.values())
+
+    def computed(self, share: Share) -> None:
+        """A share's keys and values are in their blocks: full ones can be found from now on."""
+        choice = share.choice
+        choice.computed += share.count
+        full = choice.computed // self._block_size
+        if full > choice.published:
+            hashes = choice.chain.extend(choice.tokens)
+            for index in range(choice.published, full):
+                self._pool.publish(choice.blocks[index], hashes[index])
+            choice.published = full
+
+    def check(self) -> None:
+        """Compares the pool's books with what the running choices hold; raises `IntegrityError`."""
+        self._pool.check(choice.blocks for choice in self._running)
+
+    def _make_room(self, choice: Choice, count: int, shares: dict[Choice, Share]) -> int:
+        """Gets a choice the blocks for its next tokens.
+
+        Returns:
+            The tokens that came free because choices with a share in this step had to leave, maybe the choice itself.
+        """
+        needed = self._blocks_for(choice.computed + count) - len(choice.blocks)
+        freed = 0
+        while needed > self._pool.available and choice.slot >= 0:
+            victim = max(self._running, key=_rank)
+            self._leave(victim)
+            self.preemptions += 1
+            self.add((victim,))
+            if (share := shares.pop(victim, None)) is not None:
+                freed += share.count
+        if needed > 0 and choice.slot >= 0:
+            choice.blocks += self._pool.allocate(needed)
+        return freed
+
+    def _admit(self) -> Choice | None:
+        """The best-ranked waiting choice with all the blocks of what it has to compute, or None if there is no room."""
+        while self._waiting and self._waiting[0][-1].finished:
+            heapq.heappop(self._waiting)
+        if not self._waiting or not self._slots:
+            return None
+        choice = self._waiting[0][-1]
+        # At least one token has to be computed, or there are no logits to go on with.
+        reusable = (len(choice.tokens) - 1) // self._block_size
+        found = self._pool.find(choice.chain.extend(choice.tokens)[:reusable])
+        needed = self._blocks_for(len(choice.tokens)) - len(found)
+        # Each that runs may need another block soon. Admitting into the last ones would mean preempting at once.
+        if needed + len(self._running) > self._pool.available and self._running:
+            self._pool.release(found)
+            return None
+        heapq.heappop(self._waiting)
+        choice.blocks = found + self._pool.allocate(needed)
+        choice.computed = len(found) * self._block_size
+        choice.published = len(found)
+        choice.slot = self._slots.pop()
+        self._running.append(choice)
+        self.looked_up_tokens += len(choice.tokens)
+        self.found_tokens += choice.computed
+        if not choice.begun:
+            choice.begun = True
+            if choice.index == 0:
+                choice.request.cached_tokens = choice.computed
+        return choice
+
+    def _leave(self, choice: Choice) -> None:
+        self._running.remove(choice)
+        self._slots.append(choice.slot)
+        self._pool.release(choice.blocks)
+        choice.slot, choice.blocks, choice.computed, choice.published = -1, [], 0, 0
+
+    def _blocks_for(self, tokens: int) -> int:
+        return -(-tokens // self._block_size)
+
+
+def _rank(choice: Choice) -> tuple[float, int]:
+    return choice.request.rank, choice.index
+
+
+def _decoding_first(choice: Choice) -> tuple[bool, float, int]:
+    return choice.pending > 1, choice.request.rank, choice.index
