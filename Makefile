@@ -44,8 +44,12 @@ test: setup-all ## every test
 	@.venv/bin/pytest $(PYTEST_ARGS)
 
 .PHONY: test-unit
-test-unit: setup-all ## the tests that need neither root nor a cluster
-	@.venv/bin/pytest -m "not cluster" $(PYTEST_ARGS)
+test-unit: setup-all ## the tests that need no root, cluster or container engine
+	@.venv/bin/pytest -m "not cluster and not kind" $(PYTEST_ARGS)
+
+.PHONY: test-kind
+test-kind: setup-all ## the local stack on kind, where docker and kind are there
+	@.venv/bin/pytest -m kind $(PYTEST_ARGS)
 
 .PHONY: check
 check: setup-all ## format, lint, types, workflows, no index host in the tree

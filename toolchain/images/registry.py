@@ -23,6 +23,7 @@ _CHUNK_BYTES = 1 << 20
 # Between two reads or writes, not for the whole: a layer of hundreds of megabytes takes minutes on a slow line.
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _REPOSITORY = re.compile(r"^[a-z0-9]+([._/-][a-z0-9]+)*$")
+_LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
 # `Bearer realm="…",service="…",scope="…"` (the specification's token scheme).
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
@@ -42,7 +43,7 @@ def push(
     repository: str | None = None,
     tag: str | None = None,
     credentials: Credentials | None = None,
-    plain_http: bool = False,
+    plain_http: bool | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> str:
     """Push an image; return its reference there, by digest.
@@ -53,7 +54,7 @@ def push(
         repository: below the registry; the image's name by default.
         tag: a name to put beside the digest, for people; deployments use the digest.
         credentials: for a registry that asks for them.
-        plain_http: without TLS, for a registry on this machine.
+        plain_http: without TLS; by default for a registry on this machine, as container tools do it, and no other.
         on_progress: is told each blob.
 
     Raises:
@@ -66,6 +67,8 @@ def push(
         raise RegistryError(
             f"'{registry}' with repository '{path}' is no registry reference: host[:port][/path], in lower case"
         )
+    if plain_http is None:
+        plain_http = _LOOPBACK.fullmatch(host) is not None
     base_url = f"{'http' if plain_http else 'https'}://{host}"
     with (
         tempfile.TemporaryDirectory(prefix=".push-", dir=image.archive.parent) as scratch,

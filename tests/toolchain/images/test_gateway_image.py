@@ -123,9 +123,7 @@ def tmp_tar(folder: Path, plain: bytes) -> list[tarfile.TarInfo]:
 
 def test_it_is_pushed_by_the_digest_it_has_here(gateway: BuiltImage, registry: str) -> None:
     said: list[str] = []
-    reference = push(
-        gateway, registry, repository="platform/gateway", tag="v1", plain_http=True, on_progress=said.append
-    )
+    reference = push(gateway, registry, repository="platform/gateway", tag="v1", on_progress=said.append)
     assert reference == f"{registry}/platform/gateway@{gateway.digest}"
     accept = {"accept": oci_layout.MANIFEST_TYPE}
     for name in (gateway.digest, "v1"):
