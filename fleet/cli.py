@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from fleet import console
-from fleet.commands import cluster, config, image, model, stack, tools
+from fleet.commands import catalog, cluster, config, image, model, rehearse, stack, tenant, tools
 from fleet.interrupt import Terminated
 
 app = typer.Typer(
@@ -23,11 +23,14 @@ _INTERRUPTED = 130
 """Exit status of what SIGINT ended: 128 and the signal's number, as shells count."""
 
 stack.register(app)
+rehearse.register(app)
 tools.register(app)
+app.add_typer(catalog.app, name="catalog")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(config.app, name="config")
 app.add_typer(image.app, name="image")
 app.add_typer(model.app, name="model")
+app.add_typer(tenant.app, name="tenant")
 
 
 def main() -> NoReturn:

@@ -50,10 +50,18 @@ class Summary:
 
 
 class Engine:
-    """The Pulumi CLI with the environment of one plugin flavour."""
+    """The Pulumi CLI with the environment of one plugin flavour.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = {**os.environ, **environment, "PULUMI_DEBUG_COMMANDS": "true"}  # for --event-log
+    Args:
+        environment: what is set besides this process's own environment.
+        project: the folder with Pulumi.yaml, this clone by default.
+        whole: whether `environment` is all that the CLI gets.
+    """
+
+    def __init__(self, environment: Mapping[str, str], *, project: Path | None = None, whole: bool = False) -> None:
+        inherited = {} if whole else os.environ
+        self._environment = {**inherited, **environment, "PULUMI_DEBUG_COMMANDS": "true"}  # for --event-log
+        self._project = clone_dir() if project is None else project
         program = shutil.which("pulumi", path=self._environment["PATH"])
         if program is None:
             raise FleetError("no pulumi on PATH: run `fleet tools ensure`")
@@ -110,7 +118,7 @@ class Engine:
             ]  # fmt: skip
             with subprocess.Popen(
                 command,
-                cwd=clone_dir(),
+                cwd=self._project,
                 env=self._environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -134,7 +142,7 @@ class Engine:
     def _checked(self, *arguments: str, stdin: str | None = None) -> str:
         done = subprocess.run(
             [self._program, *arguments, "--non-interactive"],
-            cwd=clone_dir(),
+            cwd=self._project,
             env=self._environment,
             input=stdin,
             capture_output=True,

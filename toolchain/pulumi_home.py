@@ -74,7 +74,13 @@ _MODELFLEET: Final = ResourcePlugin("modelfleet", "toolchain.modelfleet_provider
 PLUGINS: Final[Mapping[Flavour, tuple[ResourcePlugin, ...]]] = {
     Flavour.OFFICIAL: (_MODELFLEET,),
     Flavour.BUILT: (_MODELFLEET, _KUBERNETES),
-    Flavour.SIMULATED: (_MODELFLEET, _KUBERNETES),
+    Flavour.SIMULATED: (
+        ResourcePlugin("modelfleet", "rehearsal.modelfleet", "modelfleet"),
+        ResourcePlugin("kubernetes", "rehearsal.kubernetes", "pulumi-kubernetes"),
+        ResourcePlugin("aws", "rehearsal.aws", "pulumi-aws"),
+        ResourcePlugin("azure-native", "rehearsal.azure", "pulumi-azure-native"),
+        ResourcePlugin("gcp", "rehearsal.gcp", "pulumi-gcp"),
+    ),
 }
 """Which plugins of ours each flavour's home holds."""
 

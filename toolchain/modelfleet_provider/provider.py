@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from toolchain.errors import ToolchainError
@@ -36,13 +36,18 @@ T = TypeVar("T")
 
 
 class ModelfleetProvider(ResourceProvider):
-    """Resources that one machine gives in place of a cloud."""
+    """Resources that one machine gives in place of a cloud.
+
+    Args:
+        types: the resource types to offer, all by default.
+    """
 
     name = "modelfleet"
     version = importlib.metadata.version("modelfleet")
 
-    def __init__(self) -> None:
-        types: tuple[ResourceType, ...] = (Cluster(), Image(), ModelWeights(), Certificate(), ApiKey())
+    def __init__(self, types: Sequence[ResourceType] | None = None) -> None:
+        if types is None:
+            types = (Cluster(), Image(), ModelWeights(), Certificate(), ApiKey())
         self._types = {f"modelfleet:{type_.token}": type_ for type_ in types}
 
     async def check(self, request: CheckRequest, context: Context) -> CheckResult:

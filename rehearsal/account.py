@@ -1,0 +1,245 @@
+"""What a simulated account holds: every resource by type and id, kept on disk between processes.
+
+One SQLite file is the memory of all simulated clouds of a rehearsal. An account knows what a cloud's API knows: ids,
+inputs, outputs, what was deleted but not forgotten. It doesn't know the engine, its URNs or who asked. Secret inputs
+are kept as hashes only: enough to see that one changed behind the engine's back, and nothing to read.
+"""
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rehearsal.table import Afterlife
+from toolchain.provider.properties import Secret
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS resources (
+  cloud TEXT NOT NULL, account TEXT NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL,
+  claim TEXT, inputs TEXT NOT NULL, outputs TEXT NOT NULL, afterlife TEXT,
+  PRIMARY KEY (cloud, account, type, id)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS claims ON resources (cloud, account, type, claim) WHERE claim IS NOT NULL;
+CREATE TABLE IF NOT EXISTS draws (seed TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_LOCK_TIMEOUT_S: Final = 30.0
+"""Several plugins write at once; each holds the file for less than a millisecond."""
+_SEALED: Final = "simulated:sealed"
+
+
+class TakenError(Exception):
+    """There is such a resource already; its text says what keeps the name."""
+
+
+class MissingError(Exception):
+    """There is no such resource."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource as an account knows it; secrets in it are sealed.
+
+    Attributes:
+        type: its type token.
+        id: its id.
+        inputs: what it was last made or changed with.
+        outputs: its live state.
+        afterlife: what it is after its deletion, None while it lives.
+    """
+
+    type: str
+    id: str
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    afterlife: Afterlife | None
+
+
+class Account:
+    """One account of one simulated cloud.
+
+    Args:
+        file: the memory of the rehearsal; made if it is missing.
+        cloud: the plugin's name.
+        account: what the cloud calls the account.
+    """
+
+    def __init__(self, file: Path, cloud: str, account: str) -> None:
+        self._cloud = cloud
+        self._account = account
+        self._database = sqlite3.connect(file, timeout=_LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        # What was written survives the death of this process; only a power failure could lose it.
+        self._database.execute("PRAGMA synchronous = OFF")
+        self._database.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def draw(self, seed: str) -> str:
+        """Give a seed for random values that no earlier resource got, yet the same one in the same rehearsal."""
+        with self._transaction():
+            row = self._database.execute(
+                "INSERT INTO draws VALUES (?, 1) ON CONFLICT (seed) DO UPDATE SET number = number + 1 RETURNING number",
+                (f"{self._cloud}/{self._account}/{seed}",),
+            ).fetchone()
+        return f"{self._cloud}/{self._account}/{seed}/{row[0]}"
+
+    def create(self, made: Resource, *, claim: str | None, shared: bool) -> None:
+        """Add a resource.
+
+        Args:
+            made: the resource.
+            claim: what no second resource of its type may claim.
+            shared: whether one that is there already is no error.
+
+        Raises:
+            TakenError: its id or claim is taken.
+        """
+        with self._transaction():
+            found = self._database.execute(
+                "SELECT id, afterlife FROM resources WHERE cloud = ? AND account = ? AND type = ?"
+                " AND (id = ? OR claim = ?)",
+                (self._cloud, self._account, made.type, made.id, claim),
+            ).fetchone()
+            if found and not shared:
+                raise TakenError(_taken(made.type, found[0], found[1]))
+            self._write(made, claim)
+
+    def update(self, changed: Resource) -> None:
+        """Change a resource.
+
+        Raises:
+            MissingError: there is none.
+        """
+        with self._transaction():
+            claim = self._database.execute(
+                "SELECT claim FROM resources WHERE cloud = ? AND account = ? AND type = ? AND id = ?"
+                " AND afterlife IS NULL",
+                (self._cloud, self._account, changed.type, changed.id),
+            ).fetchone()
+            if claim is None:
+                raise MissingError(f"{changed.type} {changed.id} does not exist")
+            self._write(changed, claim[0])
+
+    def read(self, kind: str, resource_id: str) -> Resource | None:
+        """Give a living or permanent resource, None if there is none."""
+        row = self._database.execute(
+            "SELECT type, id, inputs, outputs, afterlife FROM resources"
+            " WHERE cloud = ? AND account = ? AND type = ? AND id = ? AND (afterlife IS NULL OR afterlife = ?)",
+            (self._cloud, self._account, kind, resource_id, Afterlife.PERMANENT),
+        ).fetchone()
+        return None if row is None else _resource(row)
+
+    def delete(self, kind: str, resource_id: str, afterlife: Afterlife) -> None:
+        """Delete a resource, or let it live on as its type does; one that is gone already is no error."""
+        key = (self._cloud, self._account, kind, resource_id)
+        where = "WHERE cloud = ? AND account = ? AND type = ? AND id = ?"
+        with self._transaction():
+            if afterlife is Afterlife.NOTHING:
+                self._database.execute(f"DELETE FROM resources {where}", key)  # noqa: S608 - no value in it
+            else:
+                self._database.execute(
+                    f"UPDATE resources SET afterlife = ? {where}",  # noqa: S608 - no value in it
+                    (afterlife, *key),
+                )
+
+    def _write(self, resource: Resource, claim: str | None) -> None:
+        self._database.execute(
+            "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+            (
+                self._cloud,
+                self._account,
+                resource.type,
+                resource.id,
+                claim,
+                json.dumps(sealed(resource.inputs), sort_keys=True),
+                json.dumps(sealed(resource.outputs), sort_keys=True),
+            ),
+        )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Generator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+
+def holdings(file: Path) -> Sequence[tuple[str, str, Resource]]:
+    """Give everything that all accounts of a rehearsal hold: cloud, account, resource."""
+    if not file.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(file, timeout=_LOCK_TIMEOUT_S)) as database:
+        rows = database.execute(
+            "SELECT cloud, account, type, id, inputs, outputs, afterlife FROM resources"
+            " ORDER BY cloud, account, type, id"
+        ).fetchall()
+    return [(row[0], row[1], _resource(row[2:])) for row in rows]
+
+
+def fingerprint(value: Any) -> str:
+    """Give a hash of a tree of properties; secrets in it count, and can't be read from it."""
+    return hashlib.sha256(json.dumps(sealed(value), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def sealed(value: Any) -> Any:
+    """Give a tree in which every secret is replaced by its hash."""
+    match value:
+        case Secret(value=inner):
+            return {_SEALED: fingerprint(inner)}
+        case Mapping():
+            return {key: sealed(item) for key, item in value.items()}
+        case list() | tuple():
+            return [sealed(item) for item in value]
+        case _:
+            return value
+
+
+def unsealed(value: Any, like: Any) -> Any:
+    """Give a tree in which every sealed secret is the one of `like` at the same place.
+
+    One that isn't there, or isn't the same any more, becomes a secret that says so: a cloud doesn't hand out what it
+    was once given either.
+    """
+    if isinstance(value, Mapping) and _SEALED in value:
+        inner = like.value if isinstance(like, Secret) else like
+        return Secret(
+            inner if inner is not None and fingerprint(inner) == value[_SEALED] else "simulated: not readable"
+        )
+    if isinstance(like, Secret):
+        return Secret(unsealed(value, like.value))
+    if isinstance(value, Mapping):
+        theirs = like if isinstance(like, Mapping) else {}
+        return {key: unsealed(item, theirs.get(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        others = like if isinstance(like, list) else []
+        return [unsealed(item, others[place] if place < len(others) else None) for place, item in enumerate(value)]
+    return value
+
+
+def _resource(row: Sequence[Any]) -> Resource:
+    kind, resource_id, inputs, outputs, afterlife = row
+    return Resource(
+        kind, resource_id, json.loads(inputs), json.loads(outputs), None if afterlife is None else Afterlife(afterlife)
+    )
+
+
+def _taken(kind: str, resource_id: str, afterlife: str | None) -> str:
+    text = f"{kind} {resource_id} exists already"
+    match afterlife:
+        case Afterlife.SOFT_DELETED:
+            return f"{text}: it was deleted and is kept for its retention time; recover it, or choose another name"
+        case Afterlife.PERMANENT:
+            return f"{text}: it can't be deleted; import it, or choose another name"
+        case Afterlife.SCHEDULED:
+            return f"{text}: its deletion is scheduled; cancel that, or choose another name"
+        case _:
+            return text

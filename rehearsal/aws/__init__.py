@@ -1,0 +1,20 @@
+"""AWS, as its tables describe it."""
+
+from typing import Final
+
+from rehearsal.aws.functions import FUNCTIONS
+from rehearsal.aws.resources import COMMON_OUTPUTS, ROWS
+from rehearsal.table import Cloud, Row
+
+CLOUD: Final = Cloud(
+    plugin="aws",
+    package="pulumi_aws",
+    rows=ROWS,
+    functions=FUNCTIONS,
+    default=Row(id="{label}-{hex:8}"),
+    common_outputs=COMMON_OUTPUTS,
+    replaces=("region",),
+    account=("{config.allowedAccountIds.0}", "{rehearsal.account}"),
+    region=("{config.region}", "{rehearsal.region}"),
+    config_replaces=("region", "allowedAccountIds"),
+)

@@ -1,0 +1,21 @@
+"""Azure, as its tables describe it."""
+
+from typing import Final
+
+from rehearsal.azure.functions import FUNCTIONS
+from rehearsal.azure.resources import COMMON_OUTPUTS, ROWS
+from rehearsal.table import Cloud, Row
+
+CLOUD: Final = Cloud(
+    plugin="azure-native",
+    package="pulumi_azure_native",
+    rows=ROWS,
+    functions=FUNCTIONS,
+    default=Row(id="/subscriptions/{account}/resourceGroups/{resourceGroupName}/providers/{module}/{class}/{label}"),
+    common_outputs=COMMON_OUTPUTS,
+    input_defaults={"location": "{region}"},
+    replaces=("location", "resourceGroupName"),
+    account=("{config.subscriptionId}", "{rehearsal.account}"),
+    region=("{config.location}", "{rehearsal.region}"),
+    config_replaces=("subscriptionId", "tenantId"),
+)

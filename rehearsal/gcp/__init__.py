@@ -1,0 +1,21 @@
+"""Google Cloud, as its tables describe it."""
+
+from typing import Final
+
+from rehearsal.gcp.functions import FUNCTIONS
+from rehearsal.gcp.resources import COMMON_OUTPUTS, ROWS
+from rehearsal.table import Cloud, Row
+
+CLOUD: Final = Cloud(
+    plugin="gcp",
+    package="pulumi_gcp",
+    rows=ROWS,
+    functions=FUNCTIONS,
+    default=Row(id="projects/{project}/{class}/{label}"),
+    common_outputs=COMMON_OUTPUTS,
+    input_defaults={"project": "{account}", "region": "{region}", "location": "{region}"},
+    replaces=("name", "project", "location", "region", "zone"),
+    account=("{config.project}", "{rehearsal.account}"),
+    region=("{config.region}", "{rehearsal.region}"),
+    config_replaces=("project",),
+)

@@ -1,0 +1,1 @@
+"""A Kubernetes API that accepts and keeps objects, and runs nothing."""

@@ -1,0 +1,284 @@
+"""The plugin of a simulated cloud: the engine's calls, answered from the cloud's tables and the account's memory."""
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rehearsal import guard
+from rehearsal.account import Account, MissingError, Resource, TakenError, fingerprint, unsealed
+from rehearsal.computed import Scope, compute, is_computed, overlaid
+from rehearsal.differences import compare
+from rehearsal.inputs import Finding, check_inputs
+from rehearsal.naming import name_resource
+from rehearsal.sdk_index import sdk_version
+from rehearsal.sdk_schema import ResourceSchema, UnknownTypeError, load
+from rehearsal.simulated import BUILD_METADATA, MARK
+from rehearsal.table import Afterlife, Cloud, Row
+from rehearsal.template import PlaceUnknownError, fill, look_up
+from toolchain.provider.interface import (
+    CheckFailure,
+    CheckRequest,
+    CheckResult,
+    Context,
+    CreateRequest,
+    CreateResult,
+    DeleteRequest,
+    DiffRequest,
+    DiffResult,
+    InvokeResult,
+    ProviderError,
+    ReadRequest,
+    ReadResult,
+    ResourceProvider,
+    UpdateRequest,
+)
+from toolchain.provider.properties import UNKNOWN, Secret, mark_secrets, reveal
+
+
+class SimulatedCloud(ResourceProvider):
+    """One cloud, described by its tables.
+
+    Args:
+        cloud: the tables.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.name = cloud.plugin
+        self.version = f"{sdk_version(cloud.package)}+{BUILD_METADATA}"
+        self._cloud = cloud
+        self._refusal = guard.refusal()
+        self._config: Mapping[str, Any] = {}
+        self._account: Account | None = None
+        self._scope = Scope(account="", region="", config={})
+
+    def schema(self) -> Mapping[str, Any]:
+        """Say what this is."""
+        return {"name": self.name, "version": self.version, "description": f"A simulated {self.name}: nothing is real"}
+
+    async def check_config(self, request: CheckRequest, context: Context) -> CheckResult:
+        """Refuse to work outside of a rehearsal."""
+        del context
+        if self._refusal is not None:
+            return CheckResult(request.news, [CheckFailure("", self._refusal)])
+        return CheckResult(request.news)
+
+    async def diff_config(self, request: DiffRequest, context: Context) -> DiffResult:
+        """Compare two configurations of the provider."""
+        del context
+        old, new = reveal(request.old_inputs), reveal(request.news)
+        changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+        return DiffResult(
+            changes=bool(changed), replaces=[key for key in changed if key in self._cloud.config_replaces]
+        )
+
+    async def configure(self, config: dict[str, Any], context: Context) -> None:
+        """Learn which account and region this is, and open the account's memory."""
+        del context
+        if self._refusal is not None:
+            raise ProviderError(self._refusal)
+        world = Path(os.environ[guard.WORLD_VARIABLE])
+        known = {
+            "config": {key: _parsed(value) for key, value in reveal(config).items()},
+            "rehearsal": json.loads((world / guard.MARK).read_text(encoding="utf-8") or "{}"),
+        }
+        account = _first(self._cloud.account, known)
+        self._scope = Scope(account=account, region=_first(self._cloud.region, known), config=known["config"])
+        self._account = Account(world / "account.sqlite", self.name, account)
+
+    async def check(self, request: CheckRequest, context: Context) -> CheckResult:
+        """Name the resource where the program doesn't, then look for whatever the cloud would refuse."""
+        schema = await self._schema(request.type)
+        row = self._cloud.row(request.type)
+        inputs = name_resource(row, request)
+        findings = check_inputs(self._cloud, schema, request.type, inputs)
+        for finding in findings:
+            if not finding.is_error:
+                await context.status(str(finding))
+        return CheckResult(inputs, [_failure(finding) for finding in findings if finding.is_error])
+
+    async def diff(self, request: DiffRequest, context: Context) -> DiffResult:
+        """Tell what would change, and whether the cloud can change it in place."""
+        del context
+        return compare(self._cloud, self._cloud.row(request.type), request)
+
+    async def create(self, request: CreateRequest, context: Context) -> CreateResult:
+        """Make the resource; a preview leaves what the cloud computes unknown."""
+        del context
+        schema = await self._schema(request.type)
+        row = self._cloud.row(request.type)
+        if request.preview:
+            return CreateResult("", self._foreseen(schema, row, request.inputs, {}))
+        seed = self.memory.draw(f"{request.type}/{fingerprint(request.inputs)}")
+        return self._make(schema, row, request, seed)
+
+    def _make(self, schema: ResourceSchema, row: Row, request: CreateRequest, seed: str) -> CreateResult:
+        inputs = reveal(request.inputs)
+        try:
+            resource_id, computed = compute(
+                self._cloud, row, schema, self._scope, inputs=inputs, logical_name=request.name, seed=seed
+            )
+            claim = fill(row.unique, {**inputs, **self._scope.known()}, seed) if row.unique else None
+        except PlaceUnknownError as error:
+            raise ProviderError(f"{request.type}: {error} must be known to make one, and isn't given") from error
+        outputs = self._marked(schema, row, request.inputs, computed)
+        made = Resource(request.type, resource_id, request.inputs, outputs, None)
+        try:
+            self.memory.create(made, claim=claim, shared=row.shared or _recovers(row, inputs))
+        except TakenError as error:
+            raise ProviderError(str(error)) from error
+        return CreateResult(resource_id, outputs)
+
+    async def read(self, request: ReadRequest, context: Context) -> ReadResult:
+        """Read it as the account knows it."""
+        del context
+        found = self.memory.read(request.type, request.id)
+        if found is None:
+            return ReadResult(None)
+        return ReadResult(request.id, unsealed(found.inputs, request.inputs), unsealed(found.outputs, request.outputs))
+
+    async def update(self, request: UpdateRequest, context: Context) -> Mapping[str, Any]:
+        """Change it in place; what the cloud drew when it was made stays."""
+        del context
+        schema = await self._schema(request.type)
+        row = self._cloud.row(request.type)
+        old = reveal(request.old_outputs)
+        if request.preview:
+            return self._foreseen(schema, row, request.news, old)
+        found = self.memory.read(request.type, request.id)
+        if found is None:
+            raise ProviderError(f"{request.type} {request.id} does not exist: it was deleted behind the engine's back")
+        kept = {key: value for key, value in old.items() if is_computed(schema, row, self._cloud, key)}
+        inputs = reveal(request.news)
+        _, computed = compute(
+            self._cloud,
+            row,
+            schema,
+            self._scope,
+            inputs=inputs,
+            logical_name=request.name,
+            seed=request.id,
+            self_id=request.id,
+        )
+        fresh = {
+            key: value for key, value in computed.items() if key not in kept or _follows_inputs(row, self._cloud, key)
+        }
+        outputs = self._marked(schema, row, request.news, {**kept, **fresh})
+        try:
+            self.memory.update(Resource(request.type, request.id, request.news, outputs, None))
+        except MissingError as error:
+            raise ProviderError(str(error)) from error
+        return outputs
+
+    async def delete(self, request: DeleteRequest, context: Context) -> None:
+        """Delete it, or leave what the cloud leaves."""
+        row = self._cloud.row(request.type)
+        found = self.memory.read(request.type, request.id)
+        if found is None:
+            return
+        for path in row.protected_by:
+            if look_up(found.inputs, path) is True:
+                raise ProviderError(
+                    f"{request.type} {request.id} is protected from deletion: set {path} to false first, "
+                    "or use `fleet down STACK --delete-data`"
+                )
+        if row.afterlife is not Afterlife.NOTHING:
+            await context.status(f"simulated: stays {row.afterlife}")
+        self.memory.delete(request.type, request.id, row.afterlife)
+
+    async def invoke(self, token: str, arguments: dict[str, Any], context: Context) -> InvokeResult:
+        """Answer a function from its row."""
+        del context
+        if self._refusal is not None:
+            raise ProviderError(self._refusal)
+        answer = self._cloud.functions.get(token)
+        if answer is None:
+            raise ProviderError(
+                f"the simulated {self.name} doesn't answer {token}; it needs a row in the table of functions of "
+                f"rehearsal/{self._cloud.package.removeprefix('pulumi_').removesuffix('_native')}"
+            )
+        given = reveal(arguments)
+        known = {**given, "arguments": given, **self._scope.known()}
+        return InvokeResult({**given, **fill(answer, known, f"{token}/{json.dumps(given, sort_keys=True)}")})
+
+    async def close(self) -> None:
+        """Let go of the account's memory."""
+        if self._account is not None:
+            self._account.close()
+
+    @property
+    def memory(self) -> Account:
+        """The account that this provider instance works in.
+
+        Raises:
+            ProviderError: it wasn't configured.
+        """
+        if self._account is None:
+            raise ProviderError(f"the simulated {self.name} was asked for a resource before it was configured")
+        return self._account
+
+    async def _schema(self, token: str) -> ResourceSchema:
+        try:
+            return await asyncio.to_thread(load, self._cloud.package, token)
+        except UnknownTypeError as error:
+            raise ProviderError(str(error)) from error
+
+    def _foreseen(
+        self, schema: ResourceSchema, row: Row, inputs: Mapping[str, Any], old: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Give what a preview knows: the inputs, and of what the cloud computes what an update leaves as it is."""
+        computed = {
+            key: UNKNOWN if _follows_inputs(row, self._cloud, key) else old.get(key, UNKNOWN)
+            for key in {*schema.outputs, *row.outputs}
+            if is_computed(schema, row, self._cloud, key) and key not in inputs
+        }
+        return self._marked(schema, row, inputs, computed)
+
+    @staticmethod
+    def _marked(
+        schema: ResourceSchema, row: Row, inputs: Mapping[str, Any], computed: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Lay what was computed over the inputs, mark secrets, and say that all of it is simulated."""
+        taken_over = {key: value for key, value in inputs.items() if not key.startswith("__")}
+        outputs = {**overlaid(computed, mark_secrets(reveal(taken_over), inputs)), MARK: True}
+        return {
+            key: Secret(value) if key in row.secrets and not isinstance(value, Secret) else value
+            for key, value in outputs.items()
+            if key in schema.outputs or key in row.outputs or key in inputs or key == MARK
+        }
+
+
+def _parsed(value: Any) -> Any:
+    """Give a configuration value: bridged plugins get everything but texts as JSON in a text."""
+    if not isinstance(value, str) or value[:1] not in {"[", "{", '"'}:
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _first(templates: tuple[str, ...], known: Mapping[str, Any]) -> str:
+    """Give the first of some templates whose places are all known."""
+    for template in templates:
+        try:
+            return fill(template, known, "")
+        except PlaceUnknownError:
+            continue
+    raise ProviderError(f"the provider's configuration must give one of {', '.join(templates)}")
+
+
+def _failure(finding: Finding) -> CheckFailure:
+    return CheckFailure(finding.path, finding.reason)
+
+
+def _recovers(row: Row, inputs: Mapping[str, Any]) -> bool:
+    """Tell whether the program asks for the recovery of what it once deleted."""
+    return bool(row.recovers_by) and all(look_up(inputs, path) == value for path, value in row.recovers_by.items())
+
+
+def _follows_inputs(row: Row, cloud: Cloud, key: str) -> bool:
+    """Tell whether an output is computed anew from the inputs by an update: those that merge or take over inputs."""
+    return not isinstance(row.outputs.get(key, cloud.common_outputs.get(key, "")), (str, bool, int, list, dict))

@@ -1,0 +1,93 @@
+"""The language in which a cloud is described: one row a resource type, one row a function.
+
+A row says only what is particular to a type. What the SDK publishes (names and types of outputs, which of them are
+always there) fills the rest, so that a new type needs a row for its id and whatever of it a program reads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Afterlife(StrEnum):
+    """What is left of a resource once it was deleted."""
+
+    NOTHING = "nothing"
+    SCHEDULED = "scheduled"
+    """Gone for its users, deleted by the cloud after a waiting time (a KMS key)."""
+    SOFT_DELETED = "soft-deleted"
+    """Kept for a retention time, its name reserved (a key vault): it can be recovered, not made anew."""
+    PERMANENT = "permanent"
+    """It can't be deleted at all (a Cloud KMS key ring): the engine forgets it, the cloud does not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What is particular to one resource type.
+
+    Attributes:
+        id: template of its id. Where nothing in it is random, a second resource with the same id is refused.
+        outputs: templates of computed outputs, by name; they count where the program gave no such input.
+        replaces: inputs whose change needs a new resource, besides those that do in the whole cloud. Dotted paths
+            name parts of objects; a list's place is left out.
+        in_place: inputs that change in place here though they need a new resource elsewhere in the cloud.
+        name: the input that names the resource, filled by the engine's naming rules where the program gives none; empty
+            if there is none.
+        secrets: outputs that the state must encrypt.
+        protected_by: inputs that keep it from being deleted while they are true.
+        afterlife: what is left of it once it was deleted.
+        recovers_by: inputs, and their values, by which a program asks for a soft-deleted one back.
+        unique: template of what no second resource may have in the account, empty if the id says it all.
+        shared: whether several resources may stand for the same thing (an IAM binding), so that one that is there
+            already is no error.
+    """
+
+    id: str
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    replaces: tuple[str, ...] = ()
+    in_place: tuple[str, ...] = ()
+    name: str = ""
+    secrets: tuple[str, ...] = ()
+    protected_by: tuple[str, ...] = ()
+    afterlife: Afterlife = Afterlife.NOTHING
+    recovers_by: Mapping[str, Any] = field(default_factory=dict)
+    unique: str = ""
+    shared: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """One cloud, as its tables describe it.
+
+    Attributes:
+        plugin: the plugin's name, the first part of its resource types.
+        package: the SDK's Python package.
+        rows: what is particular to each resource type, by token.
+        functions: what each function answers, by token.
+        default: the row of a type that has none of its own; `{module}`, `{class}` and `{label}` are known there.
+        common_outputs: templates of outputs that many types have, taken where a type's SDK says that it has one of
+            that name.
+        input_defaults: templates of inputs that the provider's configuration gives where the program doesn't.
+        replaces: inputs whose change needs a new resource whatever the type.
+        account: templates of the account's name, the first that can be filled counts: from the provider's configuration
+            (`{config.…}`) and from what the rehearsal was begun with (`{rehearsal.account}`, `{rehearsal.region}`).
+        region: the same for the region.
+        config_replaces: inputs of the provider whose change replaces the provider.
+    """
+
+    plugin: str
+    package: str
+    rows: Mapping[str, Row]
+    functions: Mapping[str, Mapping[str, Any]]
+    default: Row
+    common_outputs: Mapping[str, Any] = field(default_factory=dict)
+    input_defaults: Mapping[str, str] = field(default_factory=dict)
+    replaces: tuple[str, ...] = ()
+    account: tuple[str, ...] = ("{rehearsal.account}",)
+    region: tuple[str, ...] = ("{rehearsal.region}",)
+    config_replaces: tuple[str, ...] = ()
+
+    def row(self, token: str) -> Row:
+        """Give a type's row, the default where it has none."""
+        return self.rows.get(token, self.default)

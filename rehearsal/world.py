@@ -1,0 +1,159 @@
+"""The folder in which a rehearsal happens: its state, its simulated accounts, and its project.
+
+Everything that a rehearsal writes lies below this folder. The project in it is this clone seen through links, with
+stack files of its own: the program runs unchanged, and the engine writes its salt where no commit would pick it up.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import filelock
+
+from rehearsal import guard
+from toolchain.errors import ToolchainError
+from toolchain.flavour import CHECKED_VARIABLE, Flavour
+from toolchain.locations import clone_dir, state_dir
+from toolchain.pulumi_home import pulumi_environment
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_ENCRYPTION: Final = re.compile(r"^(secretsprovider|encryptedkey|encryptionsalt):.*\n?", re.MULTILINE)
+"""What a stack file says about the real stack's secrets: a rehearsal must not ask a cloud for a key."""
+
+
+class RehearsalError(ToolchainError):
+    """A rehearsal can't begin; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class World:
+    """One rehearsal's folder.
+
+    Attributes:
+        folder: where it is.
+    """
+
+    folder: Path
+
+    @classmethod
+    def named(cls, name: str) -> "World":
+        """Give the world of a name, whether it exists or not.
+
+        Raises:
+            RehearsalError: no folder can have that name.
+        """
+        if not _NAME.fullmatch(name):
+            raise RehearsalError(f"{name!r} can't name a rehearsal: use letters, digits, '-', '_' and '.'")
+        return cls(state_dir() / "rehearsal" / name)
+
+    @property
+    def project(self) -> Path:
+        """The folder in which the engine runs."""
+        return self.folder / "project"
+
+    @property
+    def memory(self) -> Path:
+        """The simulated accounts' memory."""
+        return self.folder / "account.sqlite"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other rehearsals out of this world meanwhile.
+
+        Raises:
+            RehearsalError: another one is in it.
+        """
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(self.folder.parent / f".{self.folder.name}.lock")
+        try:
+            with lock.acquire(blocking=False):
+                yield
+        except filelock.Timeout:
+            raise RehearsalError(
+                f"another rehearsal is under way in {self.folder.name}: wait for it, or choose another --world"
+            ) from None
+
+    def begin(self, *, account: str, region: str, source: Path | None = None) -> None:
+        """Make the folder, or take it up again; the project is linked anew, as the clone may have changed.
+
+        Args:
+            account: what simulated clouds call the account where a program's provider doesn't say.
+            region: the same for the region.
+            source: the project to rehearse, this clone by default.
+        """
+        (self.folder / "backend").mkdir(parents=True, exist_ok=True)
+        (self.folder / "home").mkdir(exist_ok=True)
+        _write(self.folder / guard.MARK, json.dumps({"account": account, "region": region}))
+        passphrase = self.folder / "passphrase"
+        if not passphrase.exists():
+            _write(passphrase, secrets.token_urlsafe(32))
+        self._link((source or clone_dir()).resolve())
+
+    def forget(self) -> None:
+        """Remove everything that rehearsals here have left."""
+        if self.folder.exists():
+            if not (self.folder / guard.MARK).is_file():
+                raise RehearsalError(f"{self.folder} was not made by a rehearsal, so it isn't removed: look what it is")
+            shutil.rmtree(self.folder)
+
+    def environment(self, stack: str, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Give the whole environment of the engine: nothing of a cloud's, a home folder of its own.
+
+        Args:
+            stack: the stack that runs.
+            inherited: this process's environment.
+
+        Raises:
+            ToolchainError: the engine or an SDK is missing.
+        """
+        clean = guard.without_credentials(inherited)
+        for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_BACKEND_URL"):
+            clean.pop(name, None)
+        return {
+            **clean,
+            **pulumi_environment(Flavour.SIMULATED),
+            "HOME": str(self.folder / "home"),
+            "PULUMI_BACKEND_URL": guard.backend_url(self.folder),
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.folder / "passphrase"),
+            "PULUMI_CONFIG_PASSPHRASE": "",
+            guard.WORLD_VARIABLE: str(self.folder),
+            CHECKED_VARIABLE: stack,  # the world's backend never holds a stack of other plugins
+        }
+
+    def _link(self, source: Path) -> None:
+        self.project.mkdir(exist_ok=True)
+        kept_salts = {
+            file.name: _ENCRYPTION.findall(file.read_text(encoding="utf-8")) and _salt(file)
+            for file in self.project.glob("Pulumi.*.yaml")
+            if not file.is_symlink()
+        }
+        for entry in self.project.iterdir():
+            entry.unlink()
+        for entry in source.iterdir():
+            target = self.project / entry.name
+            if entry.name.startswith("Pulumi.") and entry.suffix == ".yaml" and entry.name != "Pulumi.yaml":
+                text = _ENCRYPTION.sub("", entry.read_text(encoding="utf-8"))
+                _write(target, f"{text.rstrip()}\n{kept_salts.get(entry.name) or ''}")
+            else:
+                target.symlink_to(entry)
+        if not (self.project / ".venv").exists():
+            (self.project / ".venv").symlink_to(sys.prefix)
+
+
+def _salt(file: Path) -> str:
+    found = re.search(r"^encryptionsalt:.*\n?", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[0] if found else ""
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
