@@ -5,7 +5,7 @@ is). What no source was found for is left out there and is None here: unknown, n
 """
 
 from catalog.machine import Gpu, Interconnect, InterconnectKind, Machine, Price, Quota, Source
-from catalog.machines import CLOUDS, UnknownMachineError, machine, machines
+from catalog.machines import CLOUDS, UnknownMachineError, find, machine, machines
 from catalog.regions import Residence, known_residences, residence
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Residence",
     "Source",
     "UnknownMachineError",
+    "find",
     "known_residences",
     "machine",
     "machines",

@@ -34,6 +34,20 @@ def machine(cloud: str, sku: str) -> Machine:
     raise UnknownMachineError(f"{sku!r} is no GPU machine of {cloud} in the catalogue; {hint}")
 
 
+def find(sku: str) -> Machine:
+    """Look a machine up in every cloud: no two clouds share a name.
+
+    Raises:
+        UnknownMachineError: no cloud has it.
+    """
+    known = {machine.sku: machine for machine in machines()}
+    if sku in known:
+        return known[sku]
+    close = get_close_matches(sku, known, n=3)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`fleet catalog list` lists all"
+    raise UnknownMachineError(f"{sku!r} is no GPU machine of any cloud in the catalogue; {hint}")
+
+
 def machines(cloud: str | None = None) -> tuple[Machine, ...]:
     """Give all machines, or one cloud's, in the order of their files."""
     return tuple(found for name in CLOUDS if cloud in {None, name} for found in _machines_of(name).values())

@@ -1,6 +1,5 @@
 """`fleet config`: what a stack file may say, and whether one is right."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -34,31 +33,52 @@ def check(stacks: Annotated[list[str] | None, typer.Argument(help="Stacks; all b
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of a stack file's `config`, for editors."""
-    from infra.config import StackSettings  # noqa: PLC0415
+def schema(
+    check_only: Annotated[bool, typer.Option("--check", help="Change nothing; fail if a file isn't current")] = False,
+    printed: Annotated[str | None, typer.Option("--print", help="Print one instead: stack or tenant")] = None,
+) -> None:
+    """Write the JSON Schemas of stack and tenant files, which editors read, to schemas/.
 
-    print(json.dumps(StackSettings.model_json_schema(by_alias=True), indent=2))  # noqa: T201 - a result
+    Examples:
+        fleet config schema
+
+        fleet config schema --check
+
+        fleet config schema --print stack
+    """
+    from infra.config.schema import schemas  # noqa: PLC0415
+    from toolchain.locations import clone_dir  # noqa: PLC0415
+
+    texts = schemas()
+    if printed is not None:
+        if (file := f"{printed}.schema.json") not in texts:
+            raise console.FleetError(f"{printed!r} has no schema; there are: stack, tenant")
+        print(texts[file], end="")  # noqa: T201 - a result
+        return
+    stale = 0
+    for name, text in texts.items():
+        file = clone_dir() / "schemas" / name
+        if file.is_file() and file.read_text(encoding="utf-8") == text:
+            console.note(f"schemas/{name} is current")
+        elif check_only:
+            stale += 1
+            console.error(f"schemas/{name} is not what the settings say: run `fleet config schema` and commit it")
+        else:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+            console.note(f"schemas/{name} is written")
+    if stale:
+        raise typer.Exit(1)
 
 
 @app.command()
 def explain(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False) -> None:
-    """List every key with its meaning, type and default."""
-    from pydantic import BaseModel  # noqa: PLC0415
+    """List every key of a stack file with its meaning and default.
 
-    from infra.config import StackSettings  # noqa: PLC0415
+    Example:
+        fleet config explain --json
+    """
+    from infra.config.keys import described_keys  # noqa: PLC0415
 
-    rows: list[dict[str, str]] = []
-
-    def walk(model: type[BaseModel], prefix: str, joint: str) -> None:
-        for name, field in model.model_fields.items():
-            key = prefix + joint + (field.alias or name)
-            inner = field.annotation
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                walk(inner, key, ".")
-            else:
-                default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
-                rows.append({"key": key, "default": default, "meaning": field.description or ""})
-
-    walk(StackSettings, "modelfleet", ":")
+    rows = [{"key": key.path, "default": key.default, "meaning": key.meaning} for key in described_keys()]
     console.result(rows, ["key", "default", "meaning"], as_json=as_json)

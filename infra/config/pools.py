@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from documents.values import FileModel, Name
+from documents.values import FileModel, ImageReference, Name
 
 
 class Rung(StrEnum):
@@ -68,6 +68,11 @@ class GpuPoolSettings(FileModel):
     )
     driver: int | None = Field(
         None, ge=450, le=999, description="NVIDIA driver branch that the node image or its installer has, such as 580"
+    )
+    network_image: ImageReference | None = Field(
+        None,
+        description="With groupSize over 1 on GPUDirect-TCPX or TCPXO (gcp): the NCCL plugin's image by digest. Google "
+        "publishes it by tag only: mirror it into the region's registry",
     )
     tenant: Name | None = Field(None, description="Tenant that has this pool alone; unset: shared")
 
