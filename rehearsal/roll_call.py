@@ -1,12 +1,12 @@
 """Asks every plugin of a PULUMI_HOME whether it is a simulator, before the engine may use any of them."""
 
-import asyncio
-import os
+import subprocess
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-import grpc.aio
+import grpc
 from google.protobuf import empty_pb2
 
 from rehearsal.simulated import BUILD_METADATA
@@ -28,38 +28,37 @@ def require_simulators(home: Path, environment: Mapping[str, str]) -> list[str]:
         RehearsalError: one isn't, or doesn't answer.
     """
     plugins = sorted((home / "plugins").glob("resource-*/pulumi-resource-*"))
-    return asyncio.run(_ask_all(plugins, environment))
-
-
-async def _ask_all(plugins: list[Path], environment: Mapping[str, str]) -> list[str]:
-    versions = await asyncio.gather(*(_ask(plugin, environment) for plugin in plugins))
+    with ExitStack() as running:
+        # All at once, and before the first call: gRPC's threads and a fork don't go together.
+        processes = [running.enter_context(_started(plugin, environment)) for plugin in plugins]
+        try:
+            versions = [_version(plugin, process) for plugin, process in zip(plugins, processes, strict=True)]
+        finally:
+            for process in processes:
+                process.terminate()
     for plugin, version in zip(plugins, versions, strict=True):
         if version.partition("+")[2] != BUILD_METADATA:
             raise RehearsalError(
                 f"{plugin} says that it is {version or 'of no version'}, which is no simulator: a rehearsal runs with "
                 f"simulators only; remove {plugin.parent}"
             )
-    return [
-        f"{plugin.name.removeprefix('pulumi-resource-')} {version}"
-        for plugin, version in zip(plugins, versions, strict=True)
-    ]
+    names = [plugin.name.removeprefix("pulumi-resource-") for plugin in plugins]
+    return [f"{name} {version}" for name, version in zip(names, versions, strict=True)]
 
 
-async def _ask(plugin: Path, environment: Mapping[str, str]) -> str:
-    """Start one plugin as the engine does, ask for its version, and end it."""
-    process = await asyncio.create_subprocess_exec(
-        plugin, env={**environment, "PATH": environment.get("PATH", os.defpath)}, stdout=asyncio.subprocess.PIPE
-    )
+def _started(plugin: Path, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
+    """Start a plugin as the engine does."""
+    return subprocess.Popen([plugin], env=dict(environment), stdout=subprocess.PIPE, text=True)
+
+
+def _version(plugin: Path, process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None  # noqa: S101 - asked for above
-    try:
-        async with asyncio.timeout(_ANSWER_LIMIT_S):
-            port = (await process.stdout.readline()).decode().strip()
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-                info = await provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(empty_pb2.Empty())
-                return info.version
-    except (TimeoutError, grpc.aio.AioRpcError) as error:
-        raise RehearsalError(f"{plugin} doesn't say what it is: {error}") from error
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+    port = process.stdout.readline().strip()
+    if not port:
+        raise RehearsalError(f"{plugin} ends before it says what it is, with status {process.wait()}")
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        try:
+            stub = provider_pb2_grpc.ResourceProviderStub(channel)
+            return stub.GetPluginInfo(empty_pb2.Empty(), timeout=_ANSWER_LIMIT_S).version
+        except grpc.RpcError as error:
+            raise RehearsalError(f"{plugin} doesn't say what it is: {error}") from error
