@@ -5,7 +5,7 @@ only by the stacks that live there. Each facet below hands over what pods and Se
 cloud, never the cloud's own resources, so that `infra/cluster/` can't come to depend on one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -169,6 +169,8 @@ class Ingress:
         certificate: PEM chain that the gateway serves.
         private_key: Its PEM key; secret.
         ca_certificate: PEM of the authority that clients must trust; None for a public one.
+        attach: Makes the pods behind the gateway's Service the targets of a load balancer that the region has made;
+            None where a Service of type LoadBalancer gets one of its own.
     """
 
     host: pulumi.Output[str]
@@ -177,6 +179,7 @@ class Ingress:
     certificate: pulumi.Output[str]
     private_key: pulumi.Output[str]
     ca_certificate: pulumi.Output[str] | None
+    attach: Callable[[k8s.core.v1.Service, pulumi.ResourceOptions], None] | None = None
 
 
 class Region(Protocol):

@@ -51,25 +51,36 @@ class Gateway(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[isolation]),
         )
         # Never `deleted_with` the cluster: in a cloud a load balancer outlives it.
+        outside = pulumi.ResourceOptions(parent=self, provider=region.cluster.provider, depends_on=[workload])
+        attach = region.ingress.attach
         self.service = k8s.core.v1.Service(
             "gateway-service",
             metadata=self._metadata(_NAME, dict(region.ingress.service_annotations)),
-            spec=k8s.core.v1.ServiceSpecArgs(
-                type="LoadBalancer",
-                load_balancer_ip=region.ingress.address,
-                allocate_load_balancer_node_ports=False,
-                external_traffic_policy="Cluster",
-                selector=dict(selector(_NAME)),
-                ports=[k8s.core.v1.ServicePortArgs(name="https", port=443, target_port="https")],
-            ),
-            opts=pulumi.ResourceOptions(parent=self, provider=region.cluster.provider, depends_on=[workload]),
+            spec=self._load_balancer() if attach is None else self._targets(),
+            opts=outside,
         )
+        if attach is not None:
+            attach(self.service, outside)
         self.endpoint = pulumi.Output.concat("https://", region.ingress.host)
         self.register_outputs({"endpoint": self.endpoint})
 
     def _metadata(self, name: str, annotations: dict[str, str] | None = None) -> k8s.meta.v1.ObjectMetaArgs:
         return k8s.meta.v1.ObjectMetaArgs(
             name=name, namespace=self._namespace, labels=dict(labels(_NAME)), annotations=annotations
+        )
+
+    def _load_balancer(self) -> k8s.core.v1.ServiceSpecArgs:
+        spec = self._targets()
+        spec.type = "LoadBalancer"
+        spec.load_balancer_ip = self._region.ingress.address
+        spec.allocate_load_balancer_node_ports = False
+        spec.external_traffic_policy = "Cluster"
+        return spec
+
+    def _targets(self) -> k8s.core.v1.ServiceSpecArgs:
+        return k8s.core.v1.ServiceSpecArgs(
+            selector=dict(selector(_NAME)),
+            ports=[k8s.core.v1.ServicePortArgs(name="https", port=443, target_port="https")],
         )
 
     def _pod(self, serving: Serving) -> Pod:
