@@ -1,0 +1,120 @@
+"""The region's origin: an internal load balancer behind a private link service, which the front's endpoint joins.
+
+The gateway's Service asks AKS for both (cloud-provider-azure.sigs.k8s.io/topics/pls-integration). The front (stack
+`global`) reaches the link service from Microsoft's network; nothing has a public address. A connection is approved by
+hand, once (`docs/clouds/azure.md`): whoever knows a link service's id may ask.
+
+Where only the front may come in, the load balancer takes what comes from the link service's addresses and denies the
+rest of the network (cloud-provider-azure.sigs.k8s.io/topics/loadbalancer).
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from infra.clouds.azure.network import INGRESS_SUBNET, PRIVATE_LINK_SUBNET
+from infra.clouds.azure.scope import Scope
+from infra.clouds.azure.subnets import SubnetRanges
+from infra.config import IngressSettings
+from infra.plugin import Certificate
+
+_ANNOTATION = "service.beta.kubernetes.io/azure-"
+_FIRST_FREE = 4
+"""Azure keeps a subnet's first four addresses (learn.microsoft.com/azure/virtual-network/virtual-networks-faq)."""
+IDLE_TIMEOUT_MIN = 30
+"""The most that a load balancer takes: a stream may be silent for that long
+(learn.microsoft.com/azure/load-balancer/load-balancer-tcp-idle-timeout)."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the front has to know of this region.
+
+    Attributes:
+        private_link_service: Id of the link service.
+        location: Region that it is in.
+        host: Name that the gateway's certificate has.
+    """
+
+    private_link_service: str
+    location: str
+    host: pulumi.Output[str]
+
+
+@dataclass(frozen=True)
+class IngressArgs:
+    """What the origin is made from.
+
+    Attributes:
+        scope: The stack's scope.
+        ranges: Ranges of the subnets.
+        node_resource_group: Name of the group that AKS makes load balancers in.
+        settings: The endpoint's name, and who may come in.
+    """
+
+    scope: Scope
+    ranges: SubnetRanges
+    node_resource_group: str
+    settings: IngressSettings
+
+
+class Ingress(pulumi.ComponentResource):
+    """The load balancer's address, the gateway's certificate, and what the front has to know.
+
+    Attributes:
+        host: Name or address of the endpoint.
+        address: The load balancer's address inside the network.
+        service_annotations: What AKS reads on the gateway's Service.
+        certificate: What the gateway serves.
+        origin: What the front has to know.
+    """
+
+    host: pulumi.Output[str]
+    address: str
+    service_annotations: Mapping[str, str]
+    certificate: Certificate
+    origin: Origin
+
+    def __init__(self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("modelfleet:azure:Ingress", name, None, opts)
+        subnet = ipaddress.IPv4Network(args.ranges.ingress)
+        self.address = str(subnet[_FIRST_FREE])
+        self.host = pulumi.Output.from_input(args.settings.host or self.address)
+        link_service = args.scope.name("origin")
+        self.service_annotations = _annotations(args, link_service)
+        names: list[pulumi.Input[str]] = [self.address, origin_name(args.scope.stack)]
+        if args.settings.host:
+            names.append(args.settings.host)
+        self.certificate = Certificate("certificate", hosts=names, opts=pulumi.ResourceOptions(parent=self))
+        self.origin = Origin(
+            private_link_service=args.scope.resource_id(
+                args.node_resource_group, "Microsoft.Network/privateLinkServices", link_service
+            ),
+            location=args.scope.location,
+            host=pulumi.Output.from_input(args.settings.host or origin_name(args.scope.stack)),
+        )
+        self.register_outputs({"host": self.host, "address": self.address})
+
+
+def origin_name(stack: str) -> str:
+    """The name that the gateway's certificate has for the front; nothing but TLS ever looks it up."""
+    return f"{stack}.origin.internal"
+
+
+def _annotations(args: IngressArgs, link_service: str) -> Mapping[str, str]:
+    annotations = {
+        "load-balancer-internal": "true",
+        "load-balancer-internal-subnet": INGRESS_SUBNET,
+        "load-balancer-tcp-idle-timeout": str(IDLE_TIMEOUT_MIN),
+        "pls-create": "true",
+        "pls-name": link_service,
+        "pls-ip-configuration-subnet": PRIVATE_LINK_SUBNET,
+        # Front Door asks from a subscription of Microsoft's, so that it must be visible; asking isn't entering.
+        "pls-visibility": "*",
+    }
+    if args.settings.front_only:
+        annotations["allowed-ip-ranges"] = args.ranges.private_link
+        annotations["deny-all-except-load-balancer-source-ranges"] = "true"
+    return {f"{_ANNOTATION}{key}": value for key, value in annotations.items()}

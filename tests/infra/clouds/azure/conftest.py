@@ -1,0 +1,148 @@
+"""The Azure region's resources, recorded without an engine (Pulumi's own mocks)."""
+
+import asyncio
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from infra.config import StackSettings, from_stack_file
+
+ROOT = Path(__file__).parents[4]
+SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
+SECRET_MARK = "4dabf18193072939515e22adb298388d"
+
+KUBECONFIG = yaml.safe_dump(
+    {
+        "clusters": [{"name": "aks", "cluster": {"server": "https://aks.invalid:443"}}],
+        "users": [
+            {
+                "name": "user",
+                "user": {"exec": {"command": "kubelogin", "args": ["get-token", "--login", "devicecode"]}},
+            }
+        ],
+    }
+)
+
+COMPUTED: dict[str, dict[str, Any]] = {
+    "azure-native:keyvault:Key": {
+        "keyUri": "https://vault.invalid/keys/key",
+        "keyUriWithVersion": "https://vault.invalid/keys/key/1",
+    },
+    "azure-native:managedidentity:UserAssignedIdentity": {"principalId": "principal", "clientId": "client"},
+    "azure-native:containerregistry:Registry": {"loginServer": "registry.invalid"},
+    "azure-native:dbforpostgresql:Server": {"fullyQualifiedDomainName": "database.invalid"},
+    "azure-native:redisenterprise:RedisEnterprise": {"hostName": "cache.invalid"},
+    "azure-native:containerservice:ManagedCluster": {
+        "oidcIssuerProfile": {"enabled": True, "issuerUrl": "https://issuer.invalid/"}
+    },
+    "azure-native:cdn:AFDEndpoint": {"hostName": "front.azurefd.invalid"},
+    "azure-native:cdn:AFDCustomDomain": {"validationProperties": {"validationToken": "token", "expirationDate": ""}},
+    "azure-native:dns:Zone": {"nameServers": ["ns1.invalid.", "ns2.invalid."]},
+    "azure-native:trafficmanager:Profile": {"dnsConfig": {"fqdn": "models.trafficmanager.invalid"}},
+    "modelfleet:local:Certificate": {"certificate": "CERT", "privateKey": "KEY", "caCertificate": "CA", "notAfter": ""},
+}
+
+CALLS: dict[str, dict[str, Any]] = {
+    "azure-native:authorization:getClientConfig": {
+        "clientId": "client",
+        "objectId": "object",
+        "subscriptionId": SUBSCRIPTION,
+        "tenantId": "tenant",
+    },
+    "azure-native:containerservice:listManagedClusterUserCredentials": {
+        "kubeconfigs": [{"name": "clusterUser", "value": base64.b64encode(KUBECONFIG.encode()).decode()}]
+    },
+}
+
+_NAMES = (
+    "accountName",
+    "vaultName",
+    "registryName",
+    "clusterName",
+    "databaseName",
+    "serverName",
+    "containerName",
+    "agentPoolName",
+    "virtualNetworkName",
+    "privateZoneName",
+    "privateEndpointName",
+    "profileName",
+    "zoneName",
+    "resourceName",
+    "resourceGroupName",
+)
+"""Inputs that become `name`, the most particular one first."""
+
+
+@dataclass
+class Recorder(pulumi.runtime.Mocks):
+    """Everything that a program registered: its inputs and what the engine was told of it."""
+
+    made: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        self.made[args.typ, args.name] = dict(args.inputs)
+        name = next((args.inputs[key] for key in _NAMES if key in args.inputs), args.name)
+        own = {"azure-native:storage:StorageAccount": "accountName", "azure-native:cdn:AFDEndpoint": "endpointName"}
+        name = args.inputs.get(own.get(args.typ, ""), name)
+        outputs = {"name": name, **args.inputs, **COMPUTED.get(args.typ, {})}
+        identity = args.inputs.get("identity")
+        if isinstance(identity, dict):  # given as a list of ids, answered as a map by id
+            given = identity.get("userAssignedIdentities") or []
+            outputs["identity"] = {**identity, "userAssignedIdentities": {one: {} for one in given}}
+        return f"/subscriptions/{SUBSCRIPTION}/{args.typ}/{args.name}", outputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
+        return CALLS[args.token]
+
+    def of(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Inputs of all resources of a type, without its package, by name."""
+        return {name: inputs for (typ, name), inputs in self.made.items() if typ.endswith(f":{kind}")}
+
+    def one(self, kind: str, name: str | None = None) -> dict[str, Any]:
+        """Inputs of the only resource of a type, or of the one with this name."""
+        found = self.of(kind)
+        if name is not None:
+            return found[name]
+        (only,) = found.values()
+        return only
+
+
+def record(program: Callable[[], None], stack: str) -> Recorder:
+    """Run a program to its end and give what it registered."""
+    recorder = Recorder()
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    pulumi.runtime.set_mocks(recorder, project="modelfleet", stack=stack)
+    pulumi.runtime.test(program)()
+    return recorder
+
+
+@pytest.fixture(scope="session")
+def settings() -> StackSettings:
+    return from_stack_file(ROOT / "Pulumi.azure-westeurope.yaml")
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Callable[[Callable[[], None], str], Recorder]:
+    return record
+
+
+@pytest.fixture(scope="session")
+def region(settings: StackSettings) -> Recorder:
+    from infra.clouds.azure import AzureRegion
+
+    return record(lambda: use(AzureRegion("region", settings)), "azure-westeurope")
+
+
+def use(made: Any) -> None:
+    """Ask for every facet, as the program does."""
+    for facet in ("network", "keys", "cluster", "storage", "registry", "gpu_pools", "identity", "database", "cache"):
+        assert getattr(made, facet) is not None
+    assert made.ingress.host
+    assert made.tenants is not None
