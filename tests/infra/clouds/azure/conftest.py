@@ -11,6 +11,7 @@ import pulumi
 import pytest
 import yaml
 
+from infra.clouds.azure import AzureRegion
 from infra.config import StackSettings, from_stack_file
 
 ROOT = Path(__file__).parents[4]
@@ -98,8 +99,8 @@ class Recorder(pulumi.runtime.Mocks):
             outputs["identity"] = {**identity, "userAssignedIdentities": {one: {} for one in given}}
         return f"/subscriptions/{SUBSCRIPTION}/{args.typ}/{args.name}", outputs
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-        return CALLS[args.token]
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        return CALLS[args.token], None
 
     def of(self, kind: str) -> dict[str, dict[str, Any]]:
         """Inputs of all resources of a type, without its package, by name."""
@@ -135,8 +136,6 @@ def recorded() -> Callable[[Callable[[], None], str], Recorder]:
 
 @pytest.fixture(scope="session")
 def region(settings: StackSettings) -> Recorder:
-    from infra.clouds.azure import AzureRegion
-
     return record(lambda: use(AzureRegion("region", settings)), "azure-westeurope")
 
 
