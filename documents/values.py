@@ -69,11 +69,13 @@ def _memory(value: str) -> str:
 
 
 def _cidr(value: str) -> str:
+    msg = f"{value!r} is not an IPv4 range: use a network address and a prefix, such as 10.20.0.0/16"
     try:
         ipaddress.IPv4Network(value)
     except ValueError as error:
-        msg = f"{value!r} is not an IPv4 range ({error}): use a network address and a prefix, such as 10.20.0.0/16"
         raise ValueError(msg) from error
+    if "/" not in value:
+        raise ValueError(msg)
     return value
 
 
