@@ -22,7 +22,7 @@ def set_keys(text: str, values: Mapping[str, str]) -> str:
     for key, written in values.items():
         node = _value_of(text, key)
         if node is None:
-            text = f"{text.rstrip()}\n{key}: {written}\n"
+            text = _with_new_key(text, key, written)
         elif isinstance(node, yaml.ScalarNode):
             start, end = _marks(node)
             text = text[: start.index] + written + text[end.index :]
@@ -41,8 +41,8 @@ def remove_key(text: str, key: str) -> str:
     if node is None:
         return text
     start, end = _marks(node)
-    if not isinstance(node, yaml.ScalarNode) or start.line != end.line:
-        raise YamlEditError(f"{key} holds more than one line")
+    if not isinstance(node, yaml.ScalarNode) or start.line != end.line or _root(text).flow_style:
+        raise YamlEditError(f"{key} has no line of its own")
     lines = text.splitlines(keepends=True)
     del lines[start.line]
     return "".join(lines)
@@ -65,11 +65,23 @@ def append_item(text: str, key: str, written: str) -> str:
     return f"{text[:line_end]}\n{' ' * _marks(node)[0].column}- {written}{text[line_end:]}"
 
 
+def _with_new_key(text: str, key: str, written: str) -> str:
+    root = _root(text)
+    if not root.flow_style:
+        return f"{text.rstrip()}\n{key}: {written}\n"
+    brace = _marks(root)[1].index - 1
+    return f"{text[:brace]}{', ' if root.value else ''}{key}: {written}{text[brace:]}"
+
+
 def _value_of(text: str, key: str) -> yaml.Node | None:
+    return next((value for name, value in _root(text).value if name.value == key), None)
+
+
+def _root(text: str) -> yaml.MappingNode:
     node = yaml.compose(text)
     if not isinstance(node, yaml.MappingNode):
         raise YamlEditError("is no mapping of keys to values")
-    return next((value for name, value in node.value if name.value == key), None)
+    return node
 
 
 def _marks(node: yaml.Node) -> tuple[yaml.Mark, yaml.Mark]:

@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from jsonschema.protocols import Validator
 
 from infra.config.keys import described_keys
 from infra.config.schema import schemas
@@ -16,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @cache
-def validator(name: str) -> jsonschema.Draft202012Validator:
+def validator(name: str) -> Validator:
     return jsonschema.Draft202012Validator(json.loads(schemas()[name]))
 
 
