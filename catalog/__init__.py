@@ -6,7 +6,7 @@ is). What no source was found for is left out there and is None here: unknown, n
 
 from catalog.machine import Gpu, Interconnect, InterconnectKind, Machine, Price, Quota, Source
 from catalog.machines import CLOUDS, UnknownMachineError, find, machine, machines
-from catalog.regions import Residence, known_residences, residence
+from catalog.regions import Residence, known_residences, region_names, residence
 
 __all__ = [
     "CLOUDS",
@@ -23,5 +23,6 @@ __all__ = [
     "known_residences",
     "machine",
     "machines",
+    "region_names",
     "residence",
 ]

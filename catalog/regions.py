@@ -44,6 +44,11 @@ def residence(cloud: str, region: str) -> Residence | None:
     return Residence(country, tuple(area for area, members in _regions().areas.items() if country in members))
 
 
+def region_names(cloud: str) -> frozenset[str]:
+    """Give the cloud's names of its regions, as far as the catalogue has them."""
+    return frozenset(_regions().regions.get(cloud, ()))
+
+
 def known_residences() -> frozenset[str]:
     """Give every country and area in which some cloud has a region."""
     countries = {country for regions in _regions().regions.values() for country in regions.values()}

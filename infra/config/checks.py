@@ -11,6 +11,7 @@ from infra.config.network_checks import check_network
 from infra.config.placement import Cloud, StackKind
 from infra.config.pool_checks import check_pools
 from infra.config.problem import Problem
+from infra.config.region_checks import check_regions
 from infra.config.settings import StackSettings
 from infra.config.tenant_checks import check_tenants
 
@@ -26,6 +27,7 @@ def check(settings: StackSettings, neighbours: Mapping[str, Neighbour | None]) -
     yield from _check_keys(settings)
     yield from _check_kind(settings)
     yield from _check_account(settings)
+    yield from check_regions(settings)
     yield from _check_artifacts(settings)
     yield from check_network(settings, neighbours)
     yield from check_front(settings, neighbours)

@@ -10,6 +10,20 @@ from infra.config.placement import Cloud, StackKind
 from infra.config.problem import Problem
 from infra.config.settings import StackSettings
 
+_PREFIXES = {
+    # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
+    (Cloud.AWS, "cidr"): (16, 28),
+    (Cloud.AWS, "podCidr"): (16, 28),
+    # https://docs.aws.amazon.com/eks/latest/APIReference/API_KubernetesNetworkConfigRequest.html
+    (Cloud.AWS, "serviceCidr"): (12, 24),
+    # https://learn.microsoft.com/en-us/azure/aks/concepts-network-ip-address-planning
+    (Cloud.AZURE, "serviceCidr"): (12, 28),
+    # https://docs.cloud.google.com/kubernetes-engine/docs/concepts/alias-ips
+    (Cloud.GCP, "podCidr"): (9, 21),
+    (Cloud.GCP, "serviceCidr"): (16, 27),
+}
+"""The largest and the smallest range, as prefix lengths, that a cloud takes; any other: /8 to /28."""
+
 
 def check_network(settings: StackSettings, neighbours: Mapping[str, Neighbour | None]) -> Iterator[Problem]:
     """Find ranges that overlap, within this stack and with its peers (None: a peer that has no readable file)."""
@@ -36,7 +50,18 @@ def check_network(settings: StackSettings, neighbours: Mapping[str, Neighbour | 
                     ("network", key),
                     f"{mine} overlaps {peer}'s network.{their_key} ({theirs}): joined networks need their own",
                 )
+    yield from _check_sizes(settings)
     yield from _check_api(settings)
+
+
+def _check_sizes(settings: StackSettings) -> Iterator[Problem]:
+    """Find ranges that the cloud takes no network or cluster of."""
+    for key, network in _ranges(settings.network).items():
+        largest, smallest = _PREFIXES.get((settings.cloud, key), (8, 28))
+        if not largest <= network.prefixlen <= smallest:
+            yield Problem(
+                ("network", key), f"{network}: {settings.cloud} takes a prefix from /{largest} to /{smallest} here"
+            )
 
 
 def _check_api(settings: StackSettings) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """Rules of node pools: ladders that can be climbed, machines that exist where they are asked for."""
 
+import re
 from collections.abc import Iterator
 
 import catalog
@@ -7,6 +8,30 @@ from infra.config.placement import Cloud, StackKind
 from infra.config.pools import CpuPoolSettings, GpuPoolSettings, Rung
 from infra.config.problem import Problem
 from infra.config.settings import StackSettings
+
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CapacityReservation.html, and the resource names of
+# https://learn.microsoft.com/en-us/azure/virtual-machines/capacity-reservation-overview and
+# https://docs.cloud.google.com/compute/docs/instances/reservations-shared
+_RESERVATIONS = {
+    Cloud.AWS: (re.compile(r"cr-[0-9a-f]{8,17}"), "a capacity reservation's id, such as cr-0123456789abcdef0"),
+    Cloud.AZURE: (
+        re.compile(
+            r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute/capacityReservationGroups/[^/]+",
+            re.IGNORECASE,
+        ),
+        "a capacity reservation group's id: /subscriptions/…/capacityReservationGroups/<name>",
+    ),
+    Cloud.GCP: (
+        re.compile(r"(projects/[^/]+/reservations/)?[a-z]([-a-z0-9]{0,61}[a-z0-9])?"),
+        "a reservation's name, or projects/<project>/reservations/<name>",
+    ),
+}
+
+_ZONES = {
+    Cloud.AWS: lambda region: f"{region}a, {region}b and so on",
+    Cloud.AZURE: lambda _: '"1", "2" and "3"',
+    Cloud.GCP: lambda region: f"{region}-a, {region}-b and so on",
+}
 
 # The first driver branch that offers each CUDA major:
 # https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
@@ -49,6 +74,9 @@ def _check_ladder(pool: GpuPoolSettings, cloud: Cloud) -> Iterator[tuple[str, st
         yield "rungs", "rung `reservation` needs the reservation's id: add reservation, or leave the rung out"
     if pool.reservation is not None and Rung.RESERVATION not in pool.rungs:
         yield "reservation", "is used by the rung `reservation` only: add the rung, or remove the id"
+    pattern, right = _RESERVATIONS[cloud]
+    if pool.reservation is not None and not pattern.fullmatch(pool.reservation):
+        yield "reservation", f"{pool.reservation!r} is no reservation of {cloud}: give {right}"
     if Rung.FLEX_START in pool.rungs and cloud is not Cloud.GCP:
         yield "rungs", f"`flex-start` is Google Cloud's: {cloud} has reservation, on-demand and spot"
 
@@ -62,6 +90,8 @@ def _check_machine(pool: GpuPoolSettings, settings: StackSettings) -> Iterator[t
     if machine.offered_in(settings.region) is False:
         where = ", ".join(machine.regions or ())
         yield "sku", f"{pool.sku} is not offered in {settings.region}; it is in {where}"
+    elif strange := [zone for zone in pool.zones if not _zone_of(settings).fullmatch(zone)]:
+        yield "zones", f"{', '.join(strange)}: zones of {settings.region} are {_ZONES[settings.cloud](settings.region)}"
     elif machine.zones is not None and (strange := sorted(set(pool.zones) - set(machine.zones))):
         there = ", ".join(zone for zone in machine.zones if zone.startswith(settings.region + "-"))
         yield "zones", f"{pool.sku} is not offered in {', '.join(strange)}; in {settings.region} it is in {there}"
@@ -90,6 +120,13 @@ def _check_server_fits(settings: StackSettings) -> Iterator[Problem]:
             ("serving", "gpus"),
             f"a server asks for {asked} GPUs, the largest machine in gpuPools has {largest}: lower it, or add a pool",
         )
+
+
+def _zone_of(settings: StackSettings) -> re.Pattern[str]:
+    region = re.escape(settings.region)
+    # Local zones (us-west-2-lax-1a) are no part of a region's own: they have none of these machines.
+    names = {Cloud.AWS: rf"{region}[a-z]", Cloud.AZURE: "[123]", Cloud.GCP: rf"{region}-[a-z]"}
+    return re.compile(names[settings.cloud])
 
 
 def _newest_cuda(branch: int | None) -> int | None:

@@ -14,13 +14,26 @@ Told = Callable[..., list[str]]
     [
         ({"cidr": "100.64.0.0/20"}, "podCidr"),
         ({"cidr": "172.20.0.0/16"}, "serviceCidr"),
-        ({"podCidr": "172.16.0.0/12"}, "serviceCidr"),
+        ({"podCidr": "172.20.0.0/20"}, "serviceCidr"),
     ],
 )
 def test_ranges_of_one_stack_may_not_overlap(told: Told, network: dict[str, Any], path: str) -> None:
     (finding,) = told(network=network)
     assert finding.startswith(f"modelfleet:network.{path}: ")
     assert "overlaps network." in finding
+
+
+@pytest.mark.parametrize(
+    ("cloud", "network", "finding"),
+    [
+        ("aws", {"cidr": "10.0.0.0/8"}, "cidr: 10.0.0.0/8: aws takes a prefix from /16 to /28 here"),
+        ("aws", {"podCidr": "100.64.0.0/10"}, "podCidr: 100.64.0.0/10: aws takes a prefix from /16 to /28 here"),
+        ("gcp", {"podCidr": "100.64.0.0/24"}, "podCidr: 100.64.0.0/24: gcp takes a prefix from /9 to /21 here"),
+        ("azure", {"cidr": "10.0.0.0/30"}, "cidr: 10.0.0.0/30: azure takes a prefix from /8 to /28 here"),
+    ],
+)
+def test_a_range_has_a_size_that_the_cloud_takes(told: Told, cloud: str, network: dict[str, Any], finding: str) -> None:
+    assert told(cloud=cloud, network=network) == [f"modelfleet:network.{finding}"]
 
 
 @pytest.mark.parametrize("wrong", ["10.0.0.1/16", "10.0.0.0", "10.0.0.0/33", "fd00::/48", "net"])

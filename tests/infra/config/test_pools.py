@@ -8,6 +8,7 @@ import pytest
 from infra.config import GpuPoolSettings, Replacement, StackSettings
 
 Told = Callable[..., list[str]]
+RESERVATION = "cr-0123456789abcdef0"
 GPU = {"name": "gpu", "sku": "g6e.12xlarge", "max": 2}
 
 
@@ -17,7 +18,10 @@ def pools(told: Told, cloud: str = "aws", serving: dict[str, Any] | None = None,
 
 
 def test_a_right_pool_is_right(told: Told) -> None:
-    assert pools(told, min=1, rungs=["reservation", "on-demand", "spot"], reservation="cr-1", interruptible=True) == []
+    assert (
+        pools(told, min=1, rungs=["reservation", "on-demand", "spot"], reservation=RESERVATION, interruptible=True)
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -27,7 +31,18 @@ def test_a_right_pool_is_right(told: Told) -> None:
         ("aws", {"rungs": ["on-demand", "spot"]}, "rungs", "set interruptible: true"),
         ("aws", {"rungs": ["on-demand", "on-demand"]}, "rungs", "names a rung twice"),
         ("aws", {"rungs": ["reservation"]}, "rungs", "add reservation"),
-        ("aws", {"reservation": "cr-1"}, "reservation", "add the rung"),
+        ("aws", {"reservation": RESERVATION}, "reservation", "add the rung"),
+        ("aws", {"rungs": ["reservation"], "reservation": "mine"}, "reservation", "'mine' is no reservation of aws"),
+        ("azure", {"rungs": ["reservation"], "reservation": "mine"}, "reservation", "capacityReservationGroups/<name>"),
+        ("gcp", {"rungs": ["reservation"], "reservation": "Mine"}, "reservation", "a reservation's name"),
+        ("aws", {"zones": ["us-east-1a"]}, "zones", "us-east-1a: zones of us-west-2 are us-west-2a, us-west-2b"),
+        (
+            "azure",
+            {"sku": "Standard_NC40ads_H100_v5", "zones": ["4"]},
+            "zones",
+            'zones of westeurope are "1", "2" and "3"',
+        ),
+        ("gcp", {"sku": "g2-standard-12", "zones": ["a"]}, "zones", "zones of europe-west4 are europe-west4-a,"),
         ("aws", {"rungs": ["flex-start"]}, "rungs", "`flex-start` is Google Cloud's"),
         ("aws", {"sku": "g6e.12large"}, "sku", "did you mean g6e.12xlarge"),
         ("aws", {"sku": "Standard_ND96isr_H100_v5"}, "sku", "is no GPU machine of aws"),
