@@ -1,4 +1,8 @@
-"""Who administers the cluster: groups that IAM lets to the API server, and RBAC lets do everything there."""
+"""Who administers the cluster: groups that IAM lets to the API server, and RBAC lets work in every namespace.
+
+None of them is cluster-admin: nodes, roles and admission are this program's to change. Who has to, in an emergency, is
+given `roles/container.admin` in IAM for as long as it lasts.
+"""
 
 from dataclasses import dataclass
 
@@ -44,7 +48,7 @@ class ClusterAccess(pulumi.ComponentResource):
                 f"admin-{label}",
                 metadata=k8s.meta.v1.ObjectMetaArgs(name=f"modelfleet-admin-{label}"),
                 role_ref=k8s.rbac.v1.RoleRefArgs(
-                    api_group="rbac.authorization.k8s.io", kind="ClusterRole", name="cluster-admin"
+                    api_group="rbac.authorization.k8s.io", kind="ClusterRole", name="admin"
                 ),
                 subjects=[k8s.rbac.v1.SubjectArgs(kind="Group", name=admin, api_group="rbac.authorization.k8s.io")],
                 opts=pulumi.ResourceOptions.merge(args.inside, pulumi.ResourceOptions(parent=self)),

@@ -13,10 +13,14 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
-from infra.clouds.gcp.scope import Scope
+from infra.clouds.gcp.scope import Scope, stack_name
+from infra.clouds.gcp.zones import zones_of
+from infra.config import StackSettings
 from infra.plugin import Certificate
 
 _SERVICE_PORT = 443
+ORIGIN_NAME = "gateway.modelfleet.internal"
+"""The name that the certificate of every region's gateway has for the front; only TLS ever asks for it."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,9 @@ class Ingress(pulumi.ComponentResource):
         )
         self.address = address.address
         self.host = pulumi.Output.from_input(args.host) if args.host else self.address
-        hosts: list[pulumi.Input[str]] = [self.address, origin_name(scope.stack), *([args.host] if args.host else [])]
+        hosts: list[pulumi.Input[str]] = [self.address, ORIGIN_NAME, *([args.host] if args.host else [])]
         self.certificate = Certificate("certificate", hosts=hosts, opts=pulumi.ResourceOptions(parent=self))
-        group = scope.name("gateway")
+        group = group_name(scope.stack)
         self.service_annotations = {
             # cloud.google.com/kubernetes-engine/docs/concepts/service-load-balancer-parameters
             "networking.gke.io/load-balancer-type": "Internal",
@@ -70,12 +74,36 @@ class Ingress(pulumi.ComponentResource):
             # cloud.google.com/kubernetes-engine/docs/how-to/standalone-neg
             "cloud.google.com/neg": json.dumps({"exposed_ports": {str(_SERVICE_PORT): {"name": group}}}),
         }
-        self.endpoint_groups = tuple(
-            f"projects/{scope.project}/zones/{zone}/networkEndpointGroups/{group}" for zone in args.zones
-        )
+        self.endpoint_groups = endpoint_groups(scope.project, group, args.zones)
         self.register_outputs({"host": self.host, "address": self.address})
 
 
-def origin_name(stack: str) -> str:
-    """The name that the gateway's certificate has for the front; nothing but TLS ever looks it up."""
-    return f"{stack}.origin.internal"
+@dataclass(frozen=True)
+class Origin:
+    """What the front has to know of a region.
+
+    Attributes:
+        stack: The region's stack.
+        endpoint_groups: Paths of the gateway's network endpoint groups, one per zone.
+        ca_certificate: PEM of the authority that the front checks the gateway's certificate against.
+    """
+
+    stack: str
+    endpoint_groups: tuple[str, ...]
+    ca_certificate: pulumi.Input[str]
+
+    @classmethod
+    def of(cls, stack: str, settings: StackSettings, ca_certificate: pulumi.Input[str]) -> "Origin":
+        """The origin that a region's stack file makes: its names are known before it is there."""
+        zones = zones_of(settings.region, settings.network.zones)
+        return cls(stack, endpoint_groups(settings.account, group_name(stack), zones), ca_certificate)
+
+
+def group_name(stack: str) -> str:
+    """Name of the gateway's network endpoint groups, the same in every zone."""
+    return stack_name(stack, "gateway")
+
+
+def endpoint_groups(project: str, name: str, zones: tuple[str, ...]) -> tuple[str, ...]:
+    """Paths of the network endpoint groups that GKE makes."""
+    return tuple(f"projects/{project}/zones/{zone}/networkEndpointGroups/{name}" for zone in zones)

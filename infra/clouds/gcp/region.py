@@ -1,7 +1,6 @@
 """The region on Google Cloud: its parts, in the order in which they need each other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_gcp as gcp
@@ -23,7 +22,7 @@ from infra.clouds.gcp.identity import (
     WorkloadAccess,
     WorkloadAccessArgs,
 )
-from infra.clouds.gcp.ingress import Ingress, IngressArgs, origin_name
+from infra.clouds.gcp.ingress import Ingress, IngressArgs, Origin
 from infra.clouds.gcp.keys import Keys, KeysArgs
 from infra.clouds.gcp.logs import Logs, LogsArgs
 from infra.clouds.gcp.multi_region import MultiRegion
@@ -48,22 +47,6 @@ from infra.config import Cloud, Phase, StackSettings
 
 _GATEWAY_PORT = 8443
 """The gateway's port on its pods (`infra/cluster/isolation.py`): endpoint groups lead to pods, not to the Service."""
-_ADMIN_PORT = 9090
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What the front has to know of a region.
-
-    Attributes:
-        endpoint_groups: Paths of the gateway's network endpoint groups, one per zone.
-        server_name: The name in the gateway's certificate that the front asks for.
-        ca_certificate: PEM of the authority that the front checks it against.
-    """
-
-    endpoint_groups: tuple[str, ...]
-    server_name: str
-    ca_certificate: pulumi.Output[str]
 
 
 class GcpRegion(pulumi.ComponentResource):
@@ -180,11 +163,7 @@ class GcpRegion(pulumi.ComponentResource):
     @property
     def origin(self) -> Origin:
         """What the stack `global` makes a backend of."""
-        return Origin(
-            endpoint_groups=self._ingress.endpoint_groups,
-            server_name=origin_name(self._scope.stack),
-            ca_certificate=self._ingress.certificate.ca_certificate,
-        )
+        return Origin.of(self._scope.stack, self._settings, self._ingress.certificate.ca_certificate)
 
     @property
     def gateway_account(self) -> pulumi.Output[str]:
@@ -208,7 +187,7 @@ class GcpRegion(pulumi.ComponentResource):
                 network=self._network.network_id,
                 inner_ranges=(settings.network.cidr, settings.network.pod_cidr),
                 google_apis=plan.google_apis,
-                origin_ports=(_GATEWAY_PORT, _ADMIN_PORT),
+                origin_ports=(_GATEWAY_PORT,),
                 front_only=settings.ingress.front_only,
             ),
             self._inside,

@@ -59,7 +59,7 @@ class Scope:
 
     def name(self, part: str = "") -> str:
         """A name that is unique in the project, and the same in every update."""
-        return shortened("-".join(filter(None, ("modelfleet", self.stack, part))), _NAME_LIMIT)
+        return stack_name(self.stack, part)
 
     def bucket_name(self, part: str) -> str:
         """Bucket names are unique in the whole cloud: the project's id, which is too, makes them ours."""
@@ -122,6 +122,11 @@ def labels_of(stack: str, settings: StackSettings) -> Mapping[str, str]:
         "modelfleet-stack": stack,
     }
     return {_label(key): _label(value) for key, value in given.items()}
+
+
+def stack_name(stack: str, part: str = "") -> str:
+    """Name of a stack's resource."""
+    return shortened("-".join(filter(None, ("modelfleet", stack, part))), _NAME_LIMIT)
 
 
 def shortened(text: str, limit: int) -> str:
