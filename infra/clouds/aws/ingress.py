@@ -9,7 +9,7 @@ A network load balancer and not an application one: it keeps a stream open for 3
 every 10 s is far, and neither buffers nor reads what passes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -28,6 +28,42 @@ _POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 _CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
 _PRIVATE_RANGES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")  # RFC 1918
 _HEALTH_INTERVAL_S = 10
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a front needs to know of this region's load balancer; nothing in it is secret.
+
+    Attributes:
+        region: Region code.
+        dns_name: The load balancer's own name.
+        zone_id: The zone of that name, for alias records.
+        listener_arn: Where the front's certificate is added.
+    """
+
+    region: str
+    dns_name: pulumi.Input[str]
+    zone_id: pulumi.Input[str]
+    listener_arn: pulumi.Input[str]
+
+    def as_output(self) -> Mapping[str, pulumi.Input[str]]:
+        """As a stack gives it out."""
+        return {
+            "region": self.region,
+            "dnsName": self.dns_name,
+            "zoneId": self.zone_id,
+            "listenerArn": self.listener_arn,
+        }
+
+    @classmethod
+    def from_output(cls, region: str, output: pulumi.Output[Mapping[str, str]]) -> "Origin":
+        """As another stack reads it."""
+        return cls(
+            region=region,
+            dns_name=output.apply(lambda origin: origin["dnsName"]),
+            zone_id=output.apply(lambda origin: origin["zoneId"]),
+            listener_arn=output.apply(lambda origin: origin["listenerArn"]),
+        )
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ class KeyArgs:
         deletion_window_days: Days in which a deletion can be cancelled.
         multi_region: Whether it can be replicated.
         statements: Further statements of its policy.
+        region: Where it is, if not where the stack is.
     """
 
     scope: Scope
@@ -84,6 +85,7 @@ class KeyArgs:
     deletion_window_days: int
     multi_region: bool = False
     statements: Sequence[Statement] = ()
+    region: str | None = None
 
 
 def make_key(name: str, args: KeyArgs, parent: pulumi.Resource) -> aws.kms.Key:
@@ -95,11 +97,16 @@ def make_key(name: str, args: KeyArgs, parent: pulumi.Resource) -> aws.kms.Key:
         rotation_period_in_days=args.rotation_days,
         deletion_window_in_days=args.deletion_window_days,
         multi_region=args.multi_region,
-        policy=key_policy(args.scope, args.services, args.statements),
+        policy=key_policy(args.scope, args.services, args.statements, region=args.region),
+        region=args.region,
         opts=args.scope.data(parent),
     )
     aws.kms.Alias(
-        name, name=f"alias/{args.alias}", target_key_id=key.key_id, opts=pulumi.ResourceOptions(parent=parent)
+        name,
+        name=f"alias/{args.alias}",
+        target_key_id=key.key_id,
+        region=args.region,
+        opts=pulumi.ResourceOptions(parent=parent),
     )
     return key
 
@@ -200,22 +207,22 @@ def _replicated(purpose: KeyPurpose, args: KeysArgs) -> bool:
 def _further(purpose: KeyPurpose, scope: Scope) -> list[Statement]:
     if purpose is KeyPurpose.LOGS:
         return [logs_statement(scope)]
-    if purpose is KeyPurpose.DISKS:
-        # Auto Scaling starts encrypted nodes as its service-linked role, which the account stack makes:
-        # docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html.
-        autoscaling = {
-            "AWS": scope.iam_arn("role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling")
-        }
-        return [
-            Statement("AutoScaling", _USE_BY_SERVICES, principals=autoscaling),
-            Statement(
-                "AutoScalingGrants",
-                ["kms:CreateGrant"],
-                principals=autoscaling,
-                conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
-            ),
-        ]
-    return []
+    return autoscaling_statements(scope) if purpose is KeyPurpose.DISKS else []
+
+
+def autoscaling_statements(scope: Scope) -> list[Statement]:
+    """Auto Scaling's use of a key of disks, as its service-linked role, which the account stack makes."""
+    # docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
+    autoscaling = {"AWS": scope.iam_arn("role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling")}
+    return [
+        Statement("AutoScaling", _USE_BY_SERVICES, principals=autoscaling),
+        Statement(
+            "AutoScalingGrants",
+            ["kms:CreateGrant"],
+            principals=autoscaling,
+            conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        ),
+    ]
 
 
 def logs_statement(scope: Scope) -> Statement:

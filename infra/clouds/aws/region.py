@@ -23,7 +23,7 @@ from infra.clouds.aws.database import Database, DatabaseArgs
 from infra.clouds.aws.gpu_enablement import GpuEnablement, GpuEnablementArgs
 from infra.clouds.aws.gpu_pools import GPU_TAINT, ROLE_LABEL, SERVING_ROLE, GpuPools, GpuPoolsArgs
 from infra.clouds.aws.identity import Identity, IdentityArgs
-from infra.clouds.aws.ingress import Ingress, IngressArgs
+from infra.clouds.aws.ingress import Ingress, IngressArgs, Origin
 from infra.clouds.aws.keys import Keys, KeysArgs
 from infra.clouds.aws.load_balancer_controller import LoadBalancerController, LoadBalancerControllerArgs
 from infra.clouds.aws.network import Network, NetworkArgs
@@ -162,17 +162,10 @@ class AwsRegion(pulumi.ComponentResource):
         )
 
     @property
-    def origin(self) -> Mapping[str, pulumi.Input[str]]:
-        """What a front needs to know of this region; nothing in it is secret."""
+    def origin(self) -> Origin:
+        """What a front needs to know of this region."""
         balancer = self._ingress.load_balancer
-        return {
-            "cloud": self.cloud.value,
-            "region": self.name,
-            "host": self._ingress.host,
-            "dnsName": balancer.dns_name,
-            "zoneId": balancer.zone_id,
-            "listenerArn": self._ingress.listener_arn,
-        }
+        return Origin(self.name, balancer.dns_name, balancer.zone_id, self._ingress.listener_arn)
 
     @property
     def tunnel(self) -> Mapping[str, pulumi.Input[str]]:

@@ -15,11 +15,11 @@ from infra.clouds.aws.policy_document import Statement, trust
 from infra.clouds.aws.scope import Scope
 
 _MACHINE = "t4g.nano"
-_IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-minimal-kernel-default-arm64"
-"""The latest Amazon Linux 2023, found anew by each start (docs.aws.amazon.com/linux/al2023/ug/ec2.html)."""
+_IMAGE = "al2023-ami-minimal-2023.*-arm64"
+"""Amazon Linux 2023, which has Session Manager's agent; the newest when the tunnel is made, the same from then on."""
 _DISK_GB = 8
 _LIFETIME_S = 30 * 86_400
-"""A month, then a fresh machine from the latest image takes over."""
+"""A month, then a fresh machine takes over, whatever became of the old one."""
 _HTTPS = 443
 
 
@@ -82,11 +82,17 @@ class Tunnel(pulumi.ComponentResource):
             referenced_security_group_id=group.id,
             opts=own,
         )
+        image = aws.ec2.get_ami_output(
+            owners=["amazon"],
+            most_recent=True,
+            filters=[aws.ec2.GetAmiFilterArgs(name="name", values=[_IMAGE])],
+            opts=pulumi.InvokeOutputOptions(parent=self),
+        )
         template = aws.ec2.LaunchTemplate(
             "tunnel",
             name=self.name,
             update_default_version=True,
-            image_id=_IMAGE,
+            image_id=image.id,
             instance_type=_MACHINE,
             iam_instance_profile=aws.ec2.LaunchTemplateIamInstanceProfileArgs(arn=self._make_profile(scope)),
             vpc_security_group_ids=[group.id],
@@ -109,7 +115,7 @@ class Tunnel(pulumi.ComponentResource):
                 aws.ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags={**scope.tags, "Name": self.name})
                 for kind in ("instance", "volume")
             ],
-            opts=own,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["imageId"]),
         )
         aws.autoscaling.Group(
             "tunnel",

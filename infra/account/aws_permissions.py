@@ -1,0 +1,164 @@
+"""What a deployment role may do: make and change what a region is made of, in its Regions and its environment.
+
+No statement allows a service as a whole, and none reads what is stored: objects, secrets, rows and logs stay closed.
+Roles that this stack makes can't be changed by those who deploy, so that nobody gives himself more.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from infra.clouds.aws.policy_document import Statement
+from infra.clouds.aws.scope import Scope
+
+_CHANGE = ("Create*", "Delete*", "Modify*", "Update*", "Put*", "Tag*", "Untag*")
+_LOOK = ("Describe*", "Get*", "List*")
+_MACHINES = (
+    *_CHANGE,
+    *_LOOK,
+    "Allocate*",
+    "Assign*",
+    "Associate*",
+    "Attach*",
+    "Authorize*",
+    "Detach*",
+    "Disassociate*",
+    "Release*",
+    "Replace*",
+    "Revoke*",
+    "RunInstances",
+    "TerminateInstances",
+)
+_REGIONAL: Mapping[str, Sequence[str]] = {
+    "acm": ("AddTagsToCertificate", "DeleteCertificate", "DescribeCertificate", "ImportCertificate", "List*"),
+    "autoscaling": (*_CHANGE, *_LOOK, "SetDesiredCapacity"),
+    "ec2": _MACHINES,
+    "ecr": ("CreateRepository", "DeleteRepository", "Describe*", "ListTagsForResource", "Put*", "GetLifecyclePolicy"),
+    "eks": (*_CHANGE, *_LOOK, "AssociateAccessPolicy", "DisassociateAccessPolicy"),
+    "elasticache": (*_CHANGE, *_LOOK, "AddTagsToResource", "RemoveTagsFromResource"),
+    "elasticloadbalancing": (*_CHANGE, *_LOOK, "AddTags", "RemoveTags", "AddListenerCertificates", "Set*"),
+    "fsx": (*_CHANGE, "Describe*", "ListTagsForResource"),
+    "kms": (
+        "CreateKey",
+        "CreateAlias",
+        "DeleteAlias",
+        "DescribeKey",
+        "EnableKeyRotation",
+        "GetKeyPolicy",
+        "GetKeyRotationStatus",
+        "List*",
+        "PutKeyPolicy",
+        "ReplicateKey",
+        "ScheduleKeyDeletion",
+        "TagResource",
+        "UntagResource",
+        "UpdateAlias",
+        "UpdateKeyDescription",
+    ),
+    "logs": ("CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups", "ListTags*", "PutRetentionPolicy", "TagResource"),
+    "rds": (*_CHANGE, "Describe*", "ListTagsForResource", "AddTagsToResource", "RemoveTagsFromResource"),
+    "ssm": ("DescribeInstanceInformation", "StartSession", "TerminateSession"),
+}
+_FRONT: Mapping[str, Sequence[str]] = {
+    "cloudfront": (*_CHANGE, *_LOOK),
+    "route53": ("ChangeResourceRecordSets", "ChangeTagsForResource", *_CHANGE, *_LOOK),
+    "wafv2": (*_CHANGE, *_LOOK, "AssociateWebACL", "DisassociateWebACL"),
+}
+_FRONT_REGION = "us-east-1"
+"""Where CloudFront, its certificates and its firewall are, wherever the regions are."""
+_BUCKETS = ("CreateBucket", "DeleteBucket", "GetBucket*", "PutBucket*", "ListBucket*", "GetEncryptionConfiguration")
+_BUCKET_SETTINGS = (
+    "DeleteBucketPolicy",
+    "GetLifecycleConfiguration",
+    "GetReplicationConfiguration",
+    "GetAccelerateConfiguration",
+    "PutEncryptionConfiguration",
+    "PutLifecycleConfiguration",
+    "PutReplicationConfiguration",
+)
+_ROLES = (
+    "AttachRolePolicy",
+    "CreateRole",
+    "DeleteRole",
+    "DeleteRolePolicy",
+    "DetachRolePolicy",
+    "GetRole",
+    "GetRolePolicy",
+    "ListAttachedRolePolicies",
+    "ListInstanceProfilesForRole",
+    "ListRolePolicies",
+    "ListRoleTags",
+    "PutRolePolicy",
+    "TagRole",
+    "UntagRole",
+    "UpdateAssumeRolePolicy",
+    "UpdateRole",
+    "AddRoleToInstanceProfile",
+    "CreateInstanceProfile",
+    "DeleteInstanceProfile",
+    "GetInstanceProfile",
+    "RemoveRoleFromInstanceProfile",
+    "TagInstanceProfile",
+)
+_PASSED_TO = (
+    "ec2.amazonaws.com",
+    "eks.amazonaws.com",
+    "monitoring.rds.amazonaws.com",
+    "pods.eks.amazonaws.com",
+    "s3.amazonaws.com",
+    "vpc-flow-logs.amazonaws.com",
+)
+
+
+def deployer_statements(scope: Scope, environment: str, regions: Sequence[str]) -> Mapping[str, Sequence[Statement]]:
+    """The role's policies by name: each below IAM's 10,240 characters for all inline policies of a role together."""
+    in_regions = {"StringEquals": {"aws:RequestedRegion": list(regions)}}
+    arn = f"arn:{scope.partition}"
+    return {
+        "regions": [
+            Statement(service.capitalize(), _actions(service, verbs), conditions=in_regions)
+            for service, verbs in _REGIONAL.items()
+        ],
+        "front": [
+            Statement(
+                service.capitalize(),
+                _actions(service, verbs),
+                conditions={"StringEquals": {"aws:RequestedRegion": _FRONT_REGION}},
+            )
+            for service, verbs in _FRONT.items()
+        ],
+        "names": [
+            Statement("Buckets", _actions("s3", (*_BUCKETS, *_BUCKET_SETTINGS)), [f"{arn}:s3:::modelfleet-*"]),
+            Statement(
+                "Roles",
+                _actions("iam", _ROLES),
+                [scope.iam_arn("role/modelfleet-*"), scope.iam_arn("instance-profile/modelfleet-*")],
+            ),
+            Statement(
+                "PassRoles",
+                ["iam:PassRole"],
+                [scope.iam_arn("role/modelfleet-*")],
+                conditions={"StringEquals": {"iam:PassedToService": list(_PASSED_TO)}},
+            ),
+        ],
+        "limits": [
+            Statement(
+                "NotWhoDeploys",
+                _actions("iam", [action for action in _ROLES if not action.startswith(("Get", "List"))]),
+                [scope.iam_arn("role/modelfleet-deploy-*")],
+                effect="Deny",
+            ),
+            # What carries another environment's tag is not this one's.
+            Statement(
+                "OtherEnvironments",
+                ["*"],
+                conditions={
+                    "StringNotEquals": {"aws:ResourceTag/environment": environment},
+                    "Null": {"aws:ResourceTag/environment": "false"},
+                },
+                effect="Deny",
+            ),
+        ],
+    }
+
+
+def _actions(service: str, verbs: Sequence[str]) -> list[str]:
+    return [f"{service}:{verb}" for verb in verbs]

@@ -1,0 +1,120 @@
+"""The domain's zone in Route 53, and how its name leads to one front of several.
+
+Every front is a name of its cloud's, so every record is a CNAME, and the name that clients use lies below the zone's
+own. A record whose health check fails is not given any more: a lost cloud drains within its time to live.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.clouds.aws.scope import Scope
+from infra.config import Routing
+from infra.front.aws import provided
+
+_FAILURES, _INTERVAL_S = 3, 10
+"""The quickest that Route 53 offers: half a minute until a front is gone
+(docs.aws.amazon.com/Route53/latest/DeveloperGuide/health-checks-creating-values.html)."""
+_HTTPS = 443
+
+
+@dataclass(frozen=True)
+class FrontTarget:
+    """A front that clients may be sent to.
+
+    Attributes:
+        name: Of its cloud; the record's set identifier.
+        host: Its own name, which answers health checks.
+        aws_region: The AWS Region that is nearest to it, by which Route 53 measures latency.
+        weight: Its share, with weighted routing.
+    """
+
+    name: str
+    host: pulumi.Input[str]
+    aws_region: str
+    weight: int
+
+
+@dataclass(frozen=True)
+class AwsDnsArgs:
+    """What the zone is made from.
+
+    Attributes:
+        scope: The stack's place.
+        domain: Name of the zone.
+        ttl_s: Seconds that resolvers may keep an answer.
+    """
+
+    scope: Scope
+    domain: str
+    ttl_s: int
+
+
+class AwsDns(pulumi.ComponentResource):
+    """Zone and records.
+
+    Attributes:
+        zone_id: The zone.
+        name_servers: What the parent domain must delegate to.
+    """
+
+    zone_id: pulumi.Output[str]
+    name_servers: pulumi.Output[Sequence[str]]
+
+    def __init__(self, name: str, args: AwsDnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("modelfleet:aws:Dns", name, None, pulumi.ResourceOptions.merge(opts, provided(args.scope)))
+        self._args, self._own = args, pulumi.ResourceOptions(parent=self)
+        zone = aws.route53.Zone(
+            "domain",
+            name=args.domain,
+            comment=args.scope.name(),
+            force_destroy=args.scope.delete_data,
+            opts=args.scope.data(self),  # a zone made again has other name servers
+        )
+        self.zone_id, self.name_servers = zone.zone_id, zone.name_servers
+        self.register_outputs({"zoneId": self.zone_id, "nameServers": self.name_servers})
+
+    def direct(self, host: str, targets: Sequence[FrontTarget], routing: Routing) -> None:
+        """Send clients of a name to fronts: the nearest, by weight, or in order.
+
+        Raises:
+            ValueError: failover between more than two, which Route 53 knows no records for.
+        """
+        if routing is Routing.FAILOVER and len(targets) > 2:
+            msg = "front.routing: failover leads from a first to a second front: list two, or use latency or weighted"
+            raise ValueError(msg)
+        for index, target in enumerate(targets):
+            check = aws.route53.HealthCheck(
+                target.name,
+                type="TCP",
+                fqdn=target.host,
+                port=_HTTPS,
+                request_interval=_INTERVAL_S,
+                failure_threshold=_FAILURES,
+                tags={"Name": target.name},
+                opts=self._own,
+            )
+            aws.route53.Record(
+                target.name,
+                zone_id=self.zone_id,
+                name=host,
+                type="CNAME",
+                ttl=self._args.ttl_s,
+                records=[target.host],
+                set_identifier=target.name,
+                health_check_id=check.id,
+                latency_routing_policies=[aws.route53.RecordLatencyRoutingPolicyArgs(region=target.aws_region)]
+                if routing is Routing.LATENCY
+                else None,
+                weighted_routing_policies=[aws.route53.RecordWeightedRoutingPolicyArgs(weight=target.weight)]
+                if routing is Routing.WEIGHTED
+                else None,
+                failover_routing_policies=[
+                    aws.route53.RecordFailoverRoutingPolicyArgs(type="PRIMARY" if index == 0 else "SECONDARY")
+                ]
+                if routing is Routing.FAILOVER
+                else None,
+                opts=self._own,
+            )
