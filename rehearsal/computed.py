@@ -91,6 +91,8 @@ def overlaid(computed: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
         ours, theirs = computed[key], given[key]
         if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
             laid[key] = overlaid(ours, theirs)
+        elif isinstance(ours, Mapping) and isinstance(theirs, list):
+            laid[key] = ours  # the cloud answers with a mapping where it takes a list
     return laid
 
 

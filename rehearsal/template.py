@@ -51,6 +51,19 @@ class Within:
     parts: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Keyed:
+    """A mapping whose keys a program gave as a list (Azure's user-assigned identities): each of them to `value`.
+
+    Attributes:
+        path: where the list is; a mapping there is taken over.
+        value: template of what each key has.
+    """
+
+    path: str
+    value: Any
+
+
 def fill(value: Any, known: Mapping[str, Any], seed: str) -> Any:  # noqa: PLR0911 - one case a kind of value
     """Give a table's value with all its places filled.
 
@@ -76,6 +89,9 @@ def fill(value: Any, known: Mapping[str, Any], seed: str) -> Any:  # noqa: PLR09
             return merged
         case Within(parts=parts):
             return fill(parts, known, seed)
+        case Keyed(path=path, value=each):
+            keys = look_up(known, path) or []
+            return {key: fill(each, known, f"{seed}/{key}") for key in keys}
         case Mapping():
             return {key: fill(item, known, seed) for key, item in value.items()}
         case list() | tuple():

@@ -9,13 +9,21 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rehearsal.table import Afterlife, Row
-from rehearsal.template import From, Within, places
+from rehearsal.template import From, Keyed, Within, places
 
 COMMON_OUTPUTS: Final[Mapping[str, Any]] = {
     "name": "{last:id}",
     "type": "{arm:id}",
     "location": "{location}",
-    "identity": Within({"principalId": "{uuid:identity}", "tenantId": "{uuid:tenant}"}),
+    "identity": Within(
+        {
+            "principalId": "{uuid:identity}",
+            "tenantId": "{uuid:tenant}",
+            "userAssignedIdentities": Keyed(
+                "identity.userAssignedIdentities", {"principalId": "{uuid:principal}", "clientId": "{uuid:client}"}
+            ),
+        }
+    ),
     "provisioningState": "Succeeded",
     "azureApiVersion": "simulated",
     "etag": 'W/"{uuid:etag}"',
@@ -265,6 +273,9 @@ ROWS: Final[Mapping[str, Row]] = {
         "Microsoft.DBforPostgreSQL/flexibleServers/{serverName}/configurations/{configurationName}"
     ),
     "azure-native:dbforpostgresql:Administrator": _arm(
+        "Microsoft.DBforPostgreSQL/flexibleServers/{serverName}/administrators/{objectId}", replaces=("principalName",)
+    ),
+    "azure-native:dbforpostgresql:AdministratorsMicrosoftEntra": _arm(
         "Microsoft.DBforPostgreSQL/flexibleServers/{serverName}/administrators/{objectId}", replaces=("principalName",)
     ),
     "azure-native:redisenterprise:RedisEnterprise": _arm(
