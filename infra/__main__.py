@@ -1,13 +1,15 @@
-"""The Pulumi program: one stack is one region."""
+"""The Pulumi program: one stack is one region, what an account has once, or the front of all regions."""
 
 import sys
 from pathlib import Path
 
 import pulumi
 
+from infra.account import create_account
 from infra.clouds import create_region
-from infra.cluster import Gateway, Isolation, Serving
-from infra.config import SettingsError, from_pulumi
+from infra.cluster import Gateway, Isolation, Serving, Tenancy
+from infra.config import Phase, SettingsError, StackKind, StackSettings, from_pulumi
+from infra.front import create_front
 from toolchain.errors import ToolchainError
 from toolchain.flavour import guard_program
 
@@ -17,21 +19,42 @@ executor uses the same one)."""
 
 
 def main() -> None:
-    """Settings -> region -> what runs in its cluster -> outputs."""
+    """Settings -> what this stack is."""
     guard_program(pulumi.get_stack(), dry_run=pulumi.runtime.is_dry_run())
     settings = from_pulumi(pulumi.get_stack(), Path(__file__).parent.parent)
+    match settings.kind:
+        case StackKind.REGION:
+            serve_region(settings)
+        case StackKind.ACCOUNT:
+            create_account(settings)
+        case StackKind.GLOBAL:
+            create_front(settings)
+
+
+def serve_region(settings: StackSettings) -> None:
+    """Region -> what runs in its cluster -> outputs."""
     region = create_region(settings)
+    pulumi.export("region", region.name)
+    pulumi.export("network", region.network.identifier)
+    pulumi.export("keys", {str(purpose): key for purpose, key in region.keys.identifiers.items()})
+    pulumi.export("model", settings.model.name)
+    pulumi.export("modelUri", region.storage.model_uri)
+    pulumi.export("modelDigest", region.storage.model_digest)
+    pulumi.export("images", {"server": region.registry.server, "gateway": region.registry.gateway})
+    pulumi.export("caCertificate", region.ingress.ca_certificate)
+    pulumi.export("kubeconfig", region.cluster.kubeconfig)
+    if settings.phase is Phase.CLOUD:
+        return  # the API server is private, and the way to it was only just made
+
     isolation = Isolation("isolation", region=region)
     serving = Serving("serving", region=region, isolation=isolation, settings=settings)
     gateway = Gateway("gateway", region=region, isolation=isolation, serving=serving, settings=settings)
-
+    tenancies = {
+        tenant.name: Tenancy(tenant, region=region, isolation=isolation).namespace for tenant in settings.tenants
+    }
     pulumi.export("endpoint", gateway.endpoint)
-    pulumi.export("caCertificate", region.ingress.ca_certificate)
-    pulumi.export("model", settings.model.name)
-    pulumi.export("modelDigest", region.storage.model_digest)
-    pulumi.export("images", {"server": region.registry.server, "gateway": region.registry.gateway})
     pulumi.export("apiKeys", pulumi.Output.secret(gateway.keys))
-    pulumi.export("kubeconfig", region.cluster.kubeconfig)
+    pulumi.export("tenants", tenancies)
 
 
 try:

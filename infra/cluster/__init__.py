@@ -3,5 +3,6 @@
 from infra.cluster.gateway import Gateway
 from infra.cluster.isolation import Isolation
 from infra.cluster.serving import Serving
+from infra.cluster.tenancy import Tenancy
 
-__all__ = ["Gateway", "Isolation", "Serving"]
+__all__ = ["Gateway", "Isolation", "Serving", "Tenancy"]

@@ -11,6 +11,12 @@ import pulumi_kubernetes as k8s
 USER = 65532
 """The unprivileged user of our images (the number that distroless images use)."""
 
+POD_SECURITY_LABELS: Mapping[str, str] = {
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/warn": "restricted",
+}
+"""Of every namespace of ours: the API server refuses pods that ask for more."""
+
 
 def labels(component: str) -> Mapping[str, str]:
     """The recommended labels (kubernetes.io/docs/concepts/overview/working-with-objects/common-labels)."""

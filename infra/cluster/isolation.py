@@ -4,12 +4,13 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.clouds import Region
-from infra.cluster.hardening import selector
+from infra.clouds.names import NAMESPACE
+from infra.cluster import traffic
+from infra.cluster.hardening import POD_SECURITY_LABELS
 
 GATEWAY_PORT = 8443
 GATEWAY_ADMIN_PORT = 9090
 SERVER_PORT = 8000
-_DNS_PORT = 53
 
 
 class Isolation(pulumi.ComponentResource):
@@ -25,12 +26,8 @@ class Isolation(pulumi.ComponentResource):
         namespace = k8s.core.v1.Namespace(
             "namespace",
             metadata=k8s.meta.v1.ObjectMetaArgs(
-                name="modelfleet",
-                labels={
-                    "app.kubernetes.io/part-of": "modelfleet",
-                    "pod-security.kubernetes.io/enforce": "restricted",
-                    "pod-security.kubernetes.io/warn": "restricted",
-                },
+                name=NAMESPACE,
+                labels={"app.kubernetes.io/part-of": "modelfleet", **POD_SECURITY_LABELS},
             ),
             opts=inside,
         )
@@ -78,48 +75,31 @@ class Isolation(pulumi.ComponentResource):
                 f"allow-{name}" if name != "deny" else name, metadata=self._metadata(name), spec=spec, opts=opts
             )
 
-        def pods(component: str) -> k8s.meta.v1.LabelSelectorArgs:
-            return k8s.meta.v1.LabelSelectorArgs(match_labels=selector(component))
-
-        def port(number: int, protocol: str = "TCP") -> k8s.networking.v1.NetworkPolicyPortArgs:
-            return net.NetworkPolicyPortArgs(port=number, protocol=protocol)
-
-        policy(
-            "deny",
-            net.NetworkPolicySpecArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs(), policy_types=["Ingress", "Egress"]),
-        )
+        policy("deny", traffic.nothing())
         policy(
             "gateway",
             net.NetworkPolicySpecArgs(
-                pod_selector=pods("gateway"),
+                pod_selector=traffic.pods("gateway"),
                 policy_types=["Ingress", "Egress"],
-                ingress=[net.NetworkPolicyIngressRuleArgs(ports=[port(GATEWAY_PORT)])],
+                ingress=[net.NetworkPolicyIngressRuleArgs(ports=[traffic.port(GATEWAY_PORT)])],
                 egress=[
                     net.NetworkPolicyEgressRuleArgs(
-                        to=[net.NetworkPolicyPeerArgs(pod_selector=pods("model-server"))], ports=[port(SERVER_PORT)]
+                        to=[net.NetworkPolicyPeerArgs(pod_selector=traffic.pods("model-server"))],
+                        ports=[traffic.port(SERVER_PORT)],
                     ),
-                    net.NetworkPolicyEgressRuleArgs(
-                        to=[
-                            net.NetworkPolicyPeerArgs(
-                                namespace_selector=k8s.meta.v1.LabelSelectorArgs(
-                                    match_labels={"kubernetes.io/metadata.name": "kube-system"}
-                                ),
-                                pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels={"k8s-app": "kube-dns"}),
-                            )
-                        ],
-                        ports=[port(_DNS_PORT, "UDP"), port(_DNS_PORT)],
-                    ),
+                    traffic.to_name_service(),
                 ],
             ),
         )
         policy(
             "model-server",
             net.NetworkPolicySpecArgs(
-                pod_selector=pods("model-server"),
+                pod_selector=traffic.pods("model-server"),
                 policy_types=["Ingress", "Egress"],
                 ingress=[
                     net.NetworkPolicyIngressRuleArgs(
-                        from_=[net.NetworkPolicyPeerArgs(pod_selector=pods("gateway"))], ports=[port(SERVER_PORT)]
+                        from_=[net.NetworkPolicyPeerArgs(pod_selector=traffic.pods("gateway"))],
+                        ports=[traffic.port(SERVER_PORT)],
                     )
                 ],
             ),

@@ -6,13 +6,14 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.clouds import Region
+from infra.clouds.names import SERVER_ACCOUNT
 from infra.clouds.region import NodeFolder
 from infra.cluster.hardening import labels, selector
 from infra.cluster.isolation import SERVER_PORT, Isolation
 from infra.cluster.workload import Mount, Pod, Workload
 from infra.config import StackSettings
 
-_NAME = "model-server"
+_NAME = SERVER_ACCOUNT
 _START_LIMIT_S = 600
 """Seconds that loading a model may take before its pod counts as failed."""
 

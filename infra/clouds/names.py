@@ -1,0 +1,17 @@
+"""Names that both sides of the border rely on.
+
+A cloud's identities trust a service account by its namespace and name before the cluster has either; `infra/cluster/`
+makes both under these names.
+"""
+
+NAMESPACE = "modelfleet"
+"""Where the gateway and the model servers run."""
+SERVER_ACCOUNT = "model-server"
+"""The model server's service account: it reads weights."""
+TENANT_ACCOUNT = "tenant"
+"""The service account in each tenant's namespace: it reaches the tenant's own data."""
+
+
+def tenant_namespace(tenant: str) -> str:
+    """The namespace of a tenant's pods; also the name of its priority class."""
+    return f"tenant-{tenant}"
