@@ -43,6 +43,9 @@ FUNCTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
         "member": f"serviceAccount:{_AGENT}",
         "project": "{account}",
     },
+    # What an account that was never used has. One that was keeps both: these have to come from its memory.
+    "gcp:kms/getKeyRings:getKeyRings": {"id": "projects/{account}/locations/{location}", "keyRings": []},
+    "gcp:kms/getCryptoKeys:getCryptoKeys": {"id": "{keyRing}", "keys": []},
     "gcp:kms/getKMSCryptoKey:getKMSCryptoKey": {"id": "{keyRing}/cryptoKeys/{name}"},
     "gcp:container/getEngineVersions:getEngineVersions": {
         "id": "simulated",
