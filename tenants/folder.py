@@ -1,6 +1,6 @@
 """The folder of tenant files beside the stack files: read, added to, changed, one file a tenant."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -57,6 +57,24 @@ class TenantFolder:
             SettingsError: as `all`.
         """
         return tuple(tenant for tenant in self.all() if stack in tenant.stacks)
+
+    def hosted_nowhere(self, stacks: Collection[str]) -> list[Finding]:
+        """Find the stacks that tenants name and that are none of `stacks`.
+
+        Raises:
+            SettingsError: as `all`.
+        """
+        return [
+            Finding(
+                f"{TENANTS_FOLDER}/{tenant.name}.yaml",
+                YamlDocument.read(self.file_of(tenant.name)).lines.get(("stacks", index)),
+                f"stacks[{index}]",
+                f"{stack!r} is no stack; stacks here: {', '.join(sorted(stacks))}",
+            )
+            for tenant in self.all()
+            for index, stack in enumerate(tenant.stacks)
+            if stack not in stacks
+        ]
 
     def get(self, name: str) -> Tenant:
         """Read and check one tenant's file.

@@ -11,13 +11,17 @@ app = typer.Typer(help="Stack files: their keys, their checks, their JSON Schema
 
 @app.command()
 def check(stacks: Annotated[list[str] | None, typer.Argument(help="Stacks; all by default")] = None) -> None:
-    """Check stack files without running the engine.
+    """Check stack files, and the tenant files that name them, without running the engine.
 
-    Example:
-        fleet config check local
+    Examples:
+        fleet config check
+
+        fleet config check aws-us-east-1 global
     """
     from fleet.stacks import known_stacks, stack_file  # noqa: PLC0415 - not needed for --help
     from infra.config import SettingsError, from_stack_file  # noqa: PLC0415
+    from tenants import TenantFolder  # noqa: PLC0415
+    from toolchain.locations import clone_dir  # noqa: PLC0415
 
     wrong = 0
     for stack in stacks or known_stacks():
@@ -28,6 +32,9 @@ def check(stacks: Annotated[list[str] | None, typer.Argument(help="Stacks; all b
             console.error(str(error))
         else:
             console.note(f"Pulumi.{stack}.yaml is right")
+    if not stacks and not wrong and (lost := TenantFolder(clone_dir()).hosted_nowhere(known_stacks())):
+        wrong += len(lost)
+        console.error("\n".join(map(str, lost)))
     if wrong:
         raise typer.Exit(1)
 

@@ -33,6 +33,7 @@ def add(
     viewers: Annotated[list[str] | None, typer.Option(help="OIDC group that may look at it")] = None,
     domain: Annotated[str | None, typer.Option(help="Its own name for the endpoint")] = None,
     gpu_pool: Annotated[str | None, typer.Option(help="The stacks' GPU pool that it has for itself")] = None,
+    preview: Annotated[bool, typer.Option(help="Run the engine's preview of each stack with the tenant in it")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a new tenant's file, or let more stacks host one that there is.
@@ -40,7 +41,7 @@ def add(
     Every stack's file is checked with the tenant in it (residency, pool); nothing is kept if one refuses.
 
     Examples:
-        fleet tenant add acme --stacks aws-us-east-1 --plan enterprise
+        fleet tenant add acme --stacks aws-us-east-1 --plan enterprise --preview
 
         fleet tenant add globex --stacks azure-westeurope --stacks gcp-europe-west4 --residency EU
     """
@@ -70,7 +71,11 @@ def add(
         _change_checked(name, lambda: folder.write(name, text), hosts)
     tenant = folder.get(name)
     _show(tenant, as_json=as_json)
-    console.note(f"{file.relative_to(folder.project_root)} is right; what it makes: {_commands('preview', hosts)}")
+    console.note(f"{file.relative_to(folder.project_root)} is right")
+    if preview:
+        _preview(hosts)
+    else:
+        console.note(f"what it makes: {_commands('preview', hosts)}")
 
 
 @app.command(name="list")
@@ -170,6 +175,14 @@ def _change_checked(name: str, change: Callable[[], object], stacks: Sequence[st
         else:
             file.write_bytes(before)
         raise
+
+
+def _preview(stacks: Sequence[str]) -> None:
+    from fleet.stacks import Stack  # noqa: PLC0415 - the engine's part of the program
+
+    for stack in stacks:
+        console.step(f"preview of stack {stack}")
+        Stack.open(stack, create=True).preview()
 
 
 def _show(tenant: "Tenant", *, as_json: bool) -> None:

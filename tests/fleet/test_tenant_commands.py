@@ -93,6 +93,36 @@ def test_add_gives_an_old_tenant_another_stack_or_nothing(fleet: Fleet, root: Pa
     assert result(fleet("add", "acme", "--stacks", "west", "--json"))["stacks"] == ["east", "west"]
 
 
+def test_the_engine_shows_what_a_new_tenant_makes(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+
+    class Recorded:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        @classmethod
+        def open(cls, name: str, *, create: bool) -> "Recorded":
+            assert create
+            return cls(name)
+
+        def preview(self) -> None:
+            shown.append(self.name)
+
+    monkeypatch.setattr("fleet.stacks.Stack", Recorded)
+    result(fleet("add", "acme", "--stacks", "east,west", "--json", "--preview"))
+    assert shown == ["east", "west"]
+
+
+def test_a_tenant_of_a_stack_that_is_gone_is_told_by_config_check(fleet: Fleet, root: Path) -> None:
+    fleet("add", "acme", "--stacks", "east,west")
+    check = CliRunner().invoke(app, ["config", "check"])
+    assert check.exit_code == 0, check.output
+    (root / "Pulumi.west.yaml").unlink()
+    check = CliRunner().invoke(app, ["config", "check"])
+    assert check.exit_code == 1
+    assert "stacks[1]: 'west' is no stack; stacks here: east, north" in check.output
+
+
 def test_list_and_show(fleet: Fleet) -> None:
     fleet("add", "acme", "--stacks", "east")
     fleet("add", "globex", "--stacks", "north", "--residency", "EU", "--plan", "trial")

@@ -50,6 +50,14 @@ def test_tenants_are_read_by_stack(folder: TenantFolder) -> None:
     assert folder.of_stack("three") == ()
 
 
+def test_a_stack_that_isn_t_there_is_told(folder: TenantFolder) -> None:
+    assert folder.hosted_nowhere(["one", "two"]) == []
+    (finding,) = folder.hosted_nowhere(["two"])
+    lines = folder.file_of("acme").read_text(encoding="utf-8").splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if text.startswith("stacks:"))
+    assert str(finding) == f"tenants/acme.yaml:{line}: stacks[0]: 'one' is no stack; stacks here: two"
+
+
 def test_a_repository_without_tenants_has_none(tmp_path: Path) -> None:
     assert TenantFolder(tmp_path).all() == ()
 
