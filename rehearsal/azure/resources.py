@@ -222,8 +222,9 @@ ROWS: Final[Mapping[str, Row]] = {
     "azure-native:containerservice:MaintenanceConfiguration": _arm(
         "Microsoft.ContainerService/managedClusters/{resourceName}/maintenanceConfigurations/{configName}"
     ),
-    "azure-native:kubernetesconfiguration:Extension": _scoped(
-        "Microsoft.KubernetesConfiguration/extensions", "extensionName"
+    "azure-native:kubernetesconfiguration:Extension": _arm(
+        "{clusterRp}/{clusterResourceName}/{clusterName}/providers/Microsoft.KubernetesConfiguration"
+        "/extensions/{extensionName}"
     ),
     "azure-native:compute:ProximityPlacementGroup": _arm(
         "Microsoft.Compute/proximityPlacementGroups/{proximityPlacementGroupName}"
