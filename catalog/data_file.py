@@ -71,6 +71,7 @@ class MachineEntry(FileModel):
     interconnect: InterconnectEntry = InterconnectEntry(kind=InterconnectKind.NONE)
     quota: QuotaEntry
     offers: str | None = Field(None, description="Key of the file's `offers`; unset: unknown")
+    rungs: tuple[Literal["reservation", "on-demand", "flex-start", "spot"], ...] | None = Field(None, min_length=1)
     price: PriceEntry | None = None
     source: str = Field(description="Key of the file's `sources`: where the machine's properties were read")
 

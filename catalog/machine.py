@@ -113,6 +113,8 @@ class Machine:
         regions: Where it is offered, sorted; None where unknown.
         zones: Where in those regions, sorted; None where the cloud's zones are not known (EC2 names them differently
             in each account).
+        rungs: The only ways in which it is sold, as rungs of a capacity ladder (reservation, on-demand, flex-start,
+            spot); None where no such limit is known.
         prices: On demand, by region.
         sources: Where specifications, regions and quota were read, by those words.
     """
@@ -129,6 +131,7 @@ class Machine:
     quota: Quota
     regions: tuple[str, ...] | None
     zones: tuple[str, ...] | None
+    rungs: tuple[str, ...] | None
     prices: tuple[Price, ...]
     sources: tuple[tuple[str, Source], ...]
 

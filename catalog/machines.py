@@ -128,6 +128,7 @@ def _machine(cloud: str, entry: MachineEntry, data: DataFile) -> Machine:
         quota=Quota(entry.quota.on_demand, entry.quota.spot, entry.quota.amount, entry.quota.unit),
         regions=None if regions is None else tuple(sorted(regions)),
         zones=zones,
+        rungs=entry.rungs,
         prices=()
         if entry.price is None
         else tuple(

@@ -80,6 +80,8 @@ def show(
         ("quota", f"{quota.amount} {quota.unit} of {quota.on_demand}; spot: {quota.spot or _UNKNOWN}"),
         ("regions", ", ".join(found.regions) if found.regions is not None else _UNKNOWN),
     ]
+    if found.rungs is not None:
+        rows.append(("sold only as", ", ".join(found.rungs)))
     if found.zones is not None:
         rows.append(("zones", ", ".join(found.zones)))
     prices = ", ".join(f"{price.region} ${price.usd_per_hour:,.2f}/h" for price in found.prices)

@@ -95,6 +95,8 @@ def _check_machine(pool: GpuPoolSettings, settings: StackSettings) -> Iterator[t
     elif machine.zones is not None and (strange := sorted(set(pool.zones) - set(machine.zones))):
         there = ", ".join(zone for zone in machine.zones if zone.startswith(settings.region + "-"))
         yield "zones", f"{pool.sku} is not offered in {', '.join(strange)}; in {settings.region} it is in {there}"
+    if machine.rungs is not None and (missing := [rung for rung in pool.rungs if rung not in machine.rungs]):
+        yield "rungs", f"{pool.sku} is not sold as {', '.join(missing)}; it is as {', '.join(machine.rungs)}"
     built = settings.serving.architectures
     if machine.arch not in built:
         problem = f"{pool.sku} is {machine.arch}, the server's image is built for {', '.join(built)}"

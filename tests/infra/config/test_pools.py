@@ -43,6 +43,7 @@ def test_a_right_pool_is_right(told: Told) -> None:
             'zones of westeurope are "1", "2" and "3"',
         ),
         ("gcp", {"sku": "g2-standard-12", "zones": ["a"]}, "zones", "zones of europe-west4 are europe-west4-a,"),
+        ("gcp", {"sku": "a3-highgpu-1g"}, "rungs", "is not sold as on-demand; it is as flex-start, spot"),
         ("aws", {"rungs": ["flex-start"]}, "rungs", "`flex-start` is Google Cloud's"),
         ("aws", {"sku": "g6e.12large"}, "sku", "did you mean g6e.12xlarge"),
         ("aws", {"sku": "Standard_ND96isr_H100_v5"}, "sku", "is no GPU machine of aws"),
