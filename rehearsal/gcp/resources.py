@@ -241,7 +241,17 @@ ROWS: Final[Mapping[str, Row]] = {
             "state": "ACTIVE",
             "discoveryEndpoints": [{"address": "{address:10.0}", "port": 6379}],
             "endpoints": [
-                {"connections": [{"pscAutoConnection": [{"ipAddress": "{address:10.0}", "port": 6379}]}]},
+                {
+                    "connections": [
+                        {
+                            "pscAutoConnection": {
+                                "connectionType": "CONNECTION_TYPE_PRIMARY",
+                                "ipAddress": "{address:10.0}",
+                                "port": 6379,
+                            }
+                        }
+                    ]
+                },
             ],
         },
         replaces=("authorizationMode", "transitEncryptionMode", "kmsKey", "mode", "zoneDistributionConfig"),
