@@ -21,6 +21,7 @@ from pulumi_azure_native import authorization, containerservice, managedidentity
 from infra.clouds.azure.keys import Keys
 from infra.clouds.azure.logs import Logs
 from infra.clouds.azure.network import Network
+from infra.clouds.azure.own_roles import OwnRole
 from infra.clouds.azure.roles import PrincipalType, Role, grant
 from infra.clouds.azure.scope import Scope
 from infra.clouds.region import KeyPurpose
@@ -139,7 +140,7 @@ class Cluster(pulumi.ComponentResource):
     ) -> list[pulumi.Resource]:
         args, key = self._args, self._args.keys.keys[KeyPurpose.CLUSTER]
 
-        def allow(name: str, role: Role | pulumi.Output[str], on: pulumi.Input[str]) -> pulumi.Resource:
+        def allow(name: str, role: Role, on: pulumi.Input[str]) -> pulumi.Resource:
             return grant(
                 name, scope=self._scope, role=role, principal_id=control_plane.principal_id, on=on, parent=self
             )
@@ -166,34 +167,12 @@ class Cluster(pulumi.ComponentResource):
     def _reservation_permissions(
         self, control_plane: managedidentity.UserAssignedIdentity
     ) -> list[authorization.RoleAssignment]:
-        """What launching into a reservation takes, on each group, instead of a whole group's Contributor.
-
-        learn.microsoft.com/azure/virtual-machines/capacity-reservation-group-share lists these actions.
-        """
+        """What launching into a reservation takes, on each group."""
         return [
             grant(
                 f"cluster-reservation-{position}",
                 scope=self._scope,
-                role=authorization.RoleDefinition(
-                    f"launch-into-reservation-{position}",
-                    role_definition_id=self._scope.guid(f"launch-into-reservation-{position}"),
-                    role_name=self._scope.name(f"launch-into-reservation-{position}", longest=128),
-                    description="Launch machines into a capacity reservation group",
-                    role_type="CustomRole",
-                    scope=group,
-                    assignable_scopes=[group],
-                    permissions=[
-                        authorization.PermissionArgs(
-                            actions=[
-                                "Microsoft.Compute/capacityReservationGroups/read",
-                                "Microsoft.Compute/capacityReservationGroups/deploy/action",
-                                "Microsoft.Compute/capacityReservationGroups/capacityReservations/read",
-                                "Microsoft.Compute/capacityReservationGroups/capacityReservations/deploy/action",
-                            ]
-                        )
-                    ],
-                    opts=pulumi.ResourceOptions(parent=self),
-                ).id,
+                role=OwnRole.LAUNCH_INTO_RESERVATION,
                 principal_id=control_plane.principal_id,
                 on=group,
                 parent=self,

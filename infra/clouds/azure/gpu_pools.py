@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_azure_native import authorization, compute, containerservice
+from pulumi_azure_native import compute, containerservice
 
 from infra.clouds.azure.cluster import MAX_PODS, POOL_LABEL, upgrade_settings
 from infra.clouds.azure.gpu_ladder import AgentPoolPlan
+from infra.clouds.azure.own_roles import OwnRole
 from infra.clouds.azure.roles import grant
 from infra.clouds.azure.scope import Scope
 from infra.config import Rung
@@ -135,28 +136,10 @@ class GpuPools(pulumi.ComponentResource):
             zones=list(planned.zones),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        role = authorization.RoleDefinition(
-            f"{planned.label}-placement-role",
-            role_definition_id=self._args.scope.guid(f"{planned.name}-placement-role"),
-            role_name=self._args.scope.name(f"{planned.name}-placement", longest=128),
-            description="Place machines of an agent pool close to each other",
-            role_type="CustomRole",
-            scope=group.id,
-            assignable_scopes=[group.id],
-            permissions=[
-                authorization.PermissionArgs(
-                    actions=[
-                        "Microsoft.Compute/proximityPlacementGroups/read",
-                        "Microsoft.Compute/proximityPlacementGroups/write",
-                    ]
-                )
-            ],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
         allowed = grant(
             f"{planned.label}-placement-use",
             scope=self._args.scope,
-            role=role.id,
+            role=OwnRole.PLACE_MACHINES,
             principal_id=self._args.cluster_identity,
             on=group.id,
             parent=self,

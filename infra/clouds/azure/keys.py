@@ -15,6 +15,7 @@ import pulumi
 from pulumi_azure_native import authorization, compute, keyvault, managedidentity
 
 from infra.clouds.azure.private_link import PrivateDns, PrivateEndpoint, PrivateEndpointArgs, PrivateService
+from infra.clouds.azure.protection import lock
 from infra.clouds.azure.roles import Role, grant
 from infra.clouds.azure.scope import Scope
 from infra.clouds.region import KeyPurpose
@@ -96,7 +97,7 @@ class Vault(pulumi.ComponentResource):
             ),
         )
         self.identifier = self.vault.id
-        self.uri = pulumi.Output.concat("https://", args.vault_name, ".vault.azure.net/")
+        self.uri = self.vault.properties.apply(lambda properties: properties.vault_uri or "")
         self.register_outputs({"identifier": self.identifier, "uri": self.uri})
 
 
@@ -267,6 +268,8 @@ class Keys(pulumi.ComponentResource):
             )
             for purpose in KeyPurpose
         }
+        grants = [key.granted for key in self.keys.values()]
+        lock("vault-lock", scope=args.scope, on=self.vault.identifier, parent=self, after=grants)
         self.disk_encryption_set = self._disk_encryption_set(args)
         self.register_outputs({"vault": self.vault.identifier, "diskEncryptionSet": self.disk_encryption_set})
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 import pulumi
 from pulumi_azure_native import authorization
 
+from infra.clouds.azure.own_roles import OwnRole
 from infra.clouds.azure.scope import Scope
 
 
@@ -36,16 +37,17 @@ class PrincipalType(StrEnum):
     GROUP = "Group"
 
 
-def role_id(scope: Scope, role: Role) -> str:
-    """The id of a built-in role as role assignments name it."""
-    return f"{scope.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+def role_id(scope: Scope, role: Role | OwnRole) -> str:
+    """The id of a role as role assignments name it."""
+    guid = role.guid(scope.subscription) if isinstance(role, OwnRole) else role
+    return f"{scope.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{guid}"
 
 
 def grant(
     name: str,
     *,
     scope: Scope,
-    role: Role | pulumi.Output[str],
+    role: Role | OwnRole,
     principal_id: pulumi.Input[str],
     on: pulumi.Input[str],
     parent: pulumi.Resource,
@@ -56,7 +58,7 @@ def grant(
     Args:
         name: Name within the stack; the assignment's own name, a UUID, comes from it.
         scope: The stack's scope.
-        role: A built-in role, or the id of a role of our own.
+        role: A built-in role, or one of our own.
         principal_id: Object id of who gets it.
         on: Id of the resource.
         parent: The component that needs it.
@@ -66,7 +68,7 @@ def grant(
         name,
         role_assignment_name=scope.guid(name),
         scope=on,
-        role_definition_id=role_id(scope, role) if isinstance(role, Role) else role,
+        role_definition_id=role_id(scope, role),
         principal_id=principal_id,
         principal_type=principal_type,
         # An assignment can't be changed, and its name can't be there twice.

@@ -128,7 +128,7 @@ class Tenants(pulumi.ComponentResource):
             VaultArgs(args.scope, args.resource_group, vault_name, args.tenant_id, guarded=guarded),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return EncryptionKey(
+        key = EncryptionKey(
             f"{label}-key",
             EncryptionKeyArgs(
                 scope=args.scope,
@@ -141,6 +141,15 @@ class Tenants(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        lock(
+            f"{label}-vault-lock",
+            scope=args.scope,
+            on=vault.identifier,
+            parent=self,
+            after=[key.granted],
+            guarded=guarded,
+        )
+        return key
 
 
 def tenant_namespace(tenant: str) -> str:
