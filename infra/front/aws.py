@@ -72,7 +72,7 @@ class AwsFront(pulumi.ComponentResource):
     ) -> None:
         account = settings.model_copy(update={"account": args.cloud.account, "region": HOME})
         scope = Scope.of(pulumi.get_stack(), account)
-        own = provided(scope)
+        own = provided(name, scope)
         super().__init__("modelfleet:aws:Front", name, None, pulumi.ResourceOptions.merge(opts, own))
         self._args, self._scope, self._settings = args, scope, settings
         self._own = pulumi.ResourceOptions(parent=self)
@@ -209,9 +209,9 @@ class AwsFront(pulumi.ComponentResource):
         )
 
 
-def provided(scope: Scope) -> pulumi.ResourceOptions:
+def provided(name: str, scope: Scope) -> pulumi.ResourceOptions:
     """Options of a component whose children live in the scope's account."""
-    provider = aws.Provider(f"aws-{scope.account}", region=scope.region, allowed_account_ids=[scope.account])
+    provider = aws.Provider(f"aws-{name}", region=scope.region, allowed_account_ids=[scope.account])
     return pulumi.ResourceOptions(provider=provider, transformations=[scope.tagging])
 
 

@@ -64,7 +64,9 @@ class AwsDns(pulumi.ComponentResource):
     name_servers: pulumi.Output[Sequence[str]]
 
     def __init__(self, name: str, args: AwsDnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("modelfleet:aws:Dns", name, None, pulumi.ResourceOptions.merge(opts, provided(args.scope)))
+        super().__init__(
+            "modelfleet:aws:Dns", name, None, pulumi.ResourceOptions.merge(opts, provided(name, args.scope))
+        )
         self._args, self._own = args, pulumi.ResourceOptions(parent=self)
         zone = aws.route53.Zone(
             "domain",

@@ -20,7 +20,7 @@ USER = "gateway"
 _OWNER = "owner"
 _VERSION = "17"
 """Major version; RDS takes its latest minor one, and later ones in the maintenance window."""
-_SKU = "db.m7g.large"
+_SKU = "db.m6g.large"
 _MONITORING_S = 60
 _INSIGHTS_DAYS = 7
 """Free of charge (docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PerfInsights.Overview.cost.html)."""
