@@ -13,6 +13,7 @@ from infra.config.pool_checks import check_pools
 from infra.config.problem import Problem
 from infra.config.region_checks import check_regions
 from infra.config.settings import StackSettings
+from infra.config.tag_checks import check_tags
 from infra.config.tenant_checks import check_tenants
 
 
@@ -28,6 +29,7 @@ def check(settings: StackSettings, neighbours: Mapping[str, Neighbour | None]) -
     yield from _check_kind(settings)
     yield from _check_account(settings)
     yield from check_regions(settings)
+    yield from check_tags(settings)
     yield from _check_artifacts(settings)
     yield from check_network(settings, neighbours)
     yield from check_front(settings, neighbours)
@@ -61,8 +63,19 @@ def _check_account(settings: StackSettings) -> Iterator[Problem]:
         return
     if (problem := account_problem(settings.cloud, settings.account)) is not None:
         yield Problem(("account",), problem)
+    yield from _check_budget(settings)
     if settings.kind is not StackKind.GLOBAL and settings.region == "local":
         yield Problem(("region",), f"is missing: name the region of {settings.cloud} that this stack lives in")
+
+
+def _check_budget(settings: StackSettings) -> Iterator[Problem]:
+    if settings.budget is None:
+        return
+    path = ("budget", "billingAccount")
+    if settings.cloud is Cloud.GCP and settings.budget.billing_account is None:
+        yield Problem(path, "is missing: Google Cloud keeps budgets at the billing account that pays the project")
+    if settings.cloud is not Cloud.GCP and settings.budget.billing_account is not None:
+        yield Problem(path, f"is Google Cloud's: {settings.cloud} keeps budgets at the account itself; remove it")
 
 
 def _check_artifacts(settings: StackSettings) -> Iterator[Problem]:

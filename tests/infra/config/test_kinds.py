@@ -10,6 +10,7 @@ from infra.config import Routing, SettingsError, StackKind, StackSettings, from_
 
 Told = Callable[..., list[str]]
 FRONT: dict[str, Any] = {"cloud": "aws", "account": "111122223333", "region": "us-east-1", "stacks": ["one"]}
+BUDGET = {"monthlyUsd": 1, "contacts": ["a@b.example"]}
 
 
 @pytest.mark.parametrize("cloud", ["aws", "azure", "gcp"])
@@ -28,6 +29,14 @@ def test_a_region_of_a_cloud_is_right(told: Told, cloud: str) -> None:
         ("aws", {"region": "us-east-11"}, "modelfleet:region: 'us-east-11' is no region of aws in the catalogue"),
         ("gcp", {"storage": {"replicaRegion": "west"}}, "modelfleet:storage.replicaRegion: 'west' is no region of gcp"),
         ("gcp", {"storage": {"replicaRegion": "europe-west4"}}, "modelfleet:storage.replicaRegion: is europe-west4"),
+        ("gcp", {"tags": {"Cost": "1"}}, "modelfleet:tags.Cost: is no name of a tag on gcp"),
+        ("gcp", {"tags": {"cost": "a b"}}, "modelfleet:tags.cost: 'a b' is no value of a tag on gcp"),
+        ("gcp", {"owner": "The Team"}, "modelfleet:owner: 'The Team' is no value of a tag on gcp"),
+        ("aws", {"tags": {"aws:cost": "1"}}, "modelfleet:tags.aws:cost: is no name of a tag on aws"),
+        ("azure", {"tags": {"a/b": "1"}}, "modelfleet:tags.a/b: is no name of a tag on azure"),
+        ("aws", {"tags": {"Owner": "me"}}, "modelfleet:tags.Owner: is the program's own"),
+        ("gcp", {"budget": BUDGET}, "modelfleet:budget.billingAccount: is missing"),
+        ("aws", {"budget": {**BUDGET, "billingAccount": "x"}}, "modelfleet:budget.billingAccount: is Google Cloud's"),
         ("aws", {"kind": "account", "regions": ["mars"]}, "modelfleet:regions[0]: 'mars' is no region of aws"),
         ("aws", {"model": {}}, "modelfleet:model.digest: is missing"),
         ("aws", {"model": {"digest": "latest"}}, "modelfleet:model.digest: 'latest' is not a digest"),
