@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import torch
@@ -28,37 +29,49 @@ class GrammarCompiler:
     """Makes grammars for one vocabulary. Safe to use from several threads."""
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: int, end_token_ids: Iterable[int]) -> None:
+        self._tokenizer = tokenizer
+        self._vocabulary = vocabulary
         self._ends = sorted(end_token_ids)
-        self._tokenizer = (
-            LLTokenizer(tokenizer.to_str(), n_vocab=vocabulary, eos_token=self._ends) if self._ends else None
-        )
+        # Made when the first grammar comes: for large vocabularies this takes a while, and most requests have none.
+        self._making = threading.Lock()
+        self._made: LLTokenizer | None = None
 
     def compile(self, grammar: Grammar) -> str:
-        """The grammar in llguidance's own form, checked.
+        """The grammar in llguidance's own form, checked. May take a second.
 
         Raises:
             InvalidParameterError: it is malformed, or uses what isn't supported; says what.
-            UnsupportedParameterError: the model has no end token, so a forced text could never end.
+            UnsupportedParameterError: this model's texts can't be forced into forms.
         """
-        if self._tokenizer is None:
-            raise UnsupportedParameterError(
-                "This model has no end token, so response_format can't be honoured.", parameter="grammar"
-            )
         schema = _ANY_OBJECT if grammar.kind is GrammarKind.JSON_OBJECT else grammar.schema
         try:
             compiled = LLMatcher.grammar_from_json_schema(json.loads(schema))
         except ValueError as error:
             raise InvalidParameterError(f"response_format: {error}", parameter="grammar") from None
-        failed, messages = LLMatcher.validate_grammar_with_warnings(compiled, self._tokenizer)
+        failed, messages = LLMatcher.validate_grammar_with_warnings(compiled, self._vocabulary_trie())
         if failed:
             raise InvalidParameterError(f"response_format: {messages[0]}", parameter="grammar")
         return compiled
 
     def matcher(self, compiled: str) -> LLMatcher:
         """A matcher at the beginning of a text."""
-        if self._tokenizer is None:
-            raise ValueError("a compiled grammar without a tokenizer")
-        return LLMatcher(self._tokenizer, compiled, log_level=0)
+        return LLMatcher(self._vocabulary_trie(), compiled, log_level=0)
+
+    def _vocabulary_trie(self) -> LLTokenizer:
+        with self._making:
+            if self._made is None:
+                if not self._ends:
+                    raise UnsupportedParameterError(
+                        "This model has no end token, so a text in a response_format could never end.",
+                        parameter="grammar",
+                    )
+                try:
+                    self._made = LLTokenizer(self._tokenizer.to_str(), n_vocab=self._vocabulary, eos_token=self._ends)
+                except ValueError as error:
+                    raise UnsupportedParameterError(
+                        f"response_format is not supported with this model's tokenizer: {error}", parameter="grammar"
+                    ) from None
+            return self._made
 
 
 class Grammars:

@@ -23,7 +23,7 @@ _GREEDY = SamplingParams(temperature=0.0, max_tokens=24)
 
 @pytest.fixture(scope="module")
 def engine(model_folder: Path) -> Iterator[BatchingEngine]:
-    options = BatchingEngineOptions(max_running=4, token_budget=64, cache_tokens=1024, check_when_idle=True)
+    options = BatchingEngineOptions(max_running=4, token_budget=64, cache_tokens=1024, threads=1, check_when_idle=True)
     engine = BatchingEngine(model_folder, name="tiny", options=options)
     asyncio.run(engine.start())
     yield engine

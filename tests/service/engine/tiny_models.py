@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
     Gemma3TextConfig,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 VOCABULARY = 97
 CONTEXT_TOKENS = 256
+# Logits are of the order of 1; float32 sums in another order differ by about 1e-6 of that.
+_CLOSE = 1e-3
 _SIZES: dict[str, Any] = {
     "vocab_size": VOCABULARY,
     "hidden_size": 32,
@@ -82,6 +85,14 @@ SHAPES: dict[str, Callable[[], PretrainedConfig]] = {
 }
 
 
+def words() -> Tokenizer:
+    """A tokenizer of as many words as the models know."""
+    tokenizer = Tokenizer(models.WordLevel({f"w{token}": token for token in range(VOCABULARY)}, unk_token="w1"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.decoder = decoders.Fuse()
+    return tokenizer
+
+
 @functools.cache
 def tiny_model(shape: str) -> tuple[Path, Any]:
     """A folder with the model, and the model as transformers runs it, in fp32."""
@@ -98,12 +109,17 @@ def tiny_model(shape: str) -> tuple[Path, Any]:
             )
     folder = Path(tempfile.mkdtemp(prefix=f"tiny-{shape}-"))
     model.save_pretrained(folder)
+    model.generation_config.eos_token_id = None  # the oracle goes on after it, as the requests here do
+    words().save(str(folder / "tokenizer.json"))
     return folder, model
 
 
 def greedy(model: Any, prompt: Sequence[int], tokens: int) -> list[int]:
-    """What transformers itself continues with."""
-    output = model.generate(
-        torch.tensor([list(prompt)]), max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False, use_cache=True
-    )
-    return output[0, len(prompt) :].tolist()
+    """What transformers itself continues with, up to where two tokens are so close that rounding decides."""
+    output = model.generate(torch.tensor([list(prompt)]), max_new_tokens=tokens, do_sample=False, use_cache=True)
+    with torch.inference_mode():
+        logits = model(output[:, :-1]).logits[0, len(prompt) - 1 :]
+    best = logits.topk(2, dim=-1).values
+    close = torch.nonzero(best[:, 0] - best[:, 1] < _CLOSE).flatten().tolist()
+    sure = close[0] if close else tokens
+    return output[0, len(prompt) : len(prompt) + sure].tolist()

@@ -1,0 +1,126 @@
+"""Who is computed when; driven without a model."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from service.engine.block_pool import BlockPool
+from service.engine.delta_queue import DeltaQueue
+from service.engine.interface import GenerationRequest, Priority, SamplingParams
+from service.engine.prefix_hash import PrefixHasher
+from service.engine.request import Choice, Request
+from service.engine.scheduler import Scheduler
+
+_BLOCK = 4
+_LOOP = asyncio.new_event_loop()
+_HASHER = PrefixHasher(_BLOCK, secret=b"s")
+
+
+def request(prompt: int, *, first: int = 0, rank: float = 0.0, salt: str = "", n: int = 1) -> Request:
+    tokens = tuple(range(first, first + prompt))
+    asked = GenerationRequest("r", tokens, SamplingParams(n=n))
+    return Request(asked, DeltaQueue(_LOOP), _HASHER.chain(tokens, salt), max_tokens=9, seed=0, rank=rank)
+
+
+def scheduler(*, blocks: int = 100, running: int = 8, budget: int = 16) -> Scheduler:
+    return Scheduler(BlockPool(blocks + 1), block_size=_BLOCK, max_running=running, token_budget=budget)
+
+
+def step(at: Scheduler) -> dict[Choice, int]:
+    """Plans a step and settles it: every choice whose turn it is writes a token."""
+    shares = at.plan()
+    for share in shares:
+        sampled = share.samples
+        at.computed(share)
+        if sampled:
+            share.choice.tokens.append(0)
+    at.check()
+    return {share.choice: share.count for share in shares}
+
+
+def add(at: Scheduler, *requests: Request) -> list[Choice]:
+    for each in requests:
+        at.add(each.choices)
+    return [each.choices[0] for each in requests]
+
+
+def test_prompts_are_read_in_pieces_beside_those_that_write() -> None:
+    at = scheduler()
+    (writing,) = add(at, request(3))
+    step(at)
+    (reading,) = add(at, request(40, first=100))
+    assert [step(at).get(reading) for _ in range(3)] == [15, 15, 10]
+    assert step(at) == {writing: 1, reading: 1}
+
+
+def test_better_ranks_go_first_and_waiting_makes_up_for_class() -> None:
+    ageing_s = 10.0
+    at = scheduler(running=1, budget=64)
+    ranks = [now + ageing_s * priority for now, priority in ((0, Priority.BATCH), (5, Priority.NORMAL), (21, 0))]
+    batch, normal, interactive = add(at, *(request(4, first=20 * n, rank=rank) for n, rank in enumerate(ranks)))
+    order = []
+    while not at.idle:
+        (choice,) = step(at)
+        order.append(choice)
+        at.finish(choice)
+    # The batch request has waited 21 s when the interactive one comes: more than two classes are worth.
+    assert order == [normal, batch, interactive]
+
+
+def test_the_worst_ranked_gives_its_blocks_back_and_goes_on_later() -> None:
+    at = scheduler(blocks=4, budget=64)
+    good, bad = add(at, request(7, rank=1.0), request(4, first=50, rank=2.0))
+    assert step(at) == {good: 7, bad: 4}
+    assert step(at) == {good: 1, bad: 1}
+    assert step(at) == {good: 1}  # it needs a third block, and there are four
+    assert (at.preemptions, bad.slot, bad.blocks, bad.computed, bad.pending) == (1, -1, [], 0, 6)
+    at.finish(good)
+    assert step(at) == {bad: 2}  # its first block was still to be found
+    assert len(bad.blocks) == 2
+
+
+def test_nobody_is_admitted_into_the_last_blocks() -> None:
+    at = scheduler(blocks=4, budget=64)
+    first, second = add(at, request(8), request(8, first=50))
+    assert step(at) == {first: 8}
+    at.finish(first)
+    assert step(at) == {second: 8}
+
+
+def test_what_is_known_is_not_computed_again_but_for_the_last_token() -> None:
+    at = scheduler(budget=64)
+    (first,) = add(at, request(12, salt="a"))
+    step(at)
+    same, other, longer = add(at, request(12, salt="a"), request(12, salt="b"), request(15, salt="a"))
+    assert step(at) == {first: 1, same: 4, other: 12, longer: 3}
+    assert same.blocks[:2] == longer.blocks[:2] == first.blocks[:2]
+    assert (at.looked_up_tokens, at.found_tokens) == (12 + 12 + 12 + 15, 8 + 12)
+
+
+def test_choices_share_their_prompt() -> None:
+    at = scheduler(budget=64)
+    wanted = request(9, n=3)
+    at.add(wanted.choices[:1])
+    step(at)
+    at.add(wanted.choices[1:])
+    step(at)
+    assert len({tuple(choice.blocks[:2]) for choice in wanted.choices}) == 1
+    assert len({choice.blocks[2] for choice in wanted.choices}) == 3
+
+
+@pytest.mark.parametrize("when", ["waiting", "reading", "writing", "preempted"])
+def test_finishing_frees_everything_wherever_it_is(when: str) -> None:
+    at = scheduler(blocks=8, budget=8)
+    (choice,) = add(at, request(16))
+    for _ in range({"waiting": 0, "reading": 1, "writing": 4, "preempted": 1}[when]):
+        step(at)
+    if when == "preempted":
+        at._leave(choice)
+        at.add((choice,))
+    at.finish(choice)
+    at.finish(choice)
+    assert at.plan() == []
+    assert at.idle
+    at.check()
