@@ -9,6 +9,7 @@ from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary, stack_names
 from fleet.exclusive import exclusive
+from fleet.policies import policy_arguments
 from fleet.repair import repair
 from fleet.run_config import RunConfig
 from fleet.update_view import UpdateView
@@ -80,7 +81,10 @@ class Stack:
         with exclusive(self.name):
             self._prepare()
             record_flavour(self.backend, self.name, self.flavour)
-            return self._run("up", "--yes", "--skip-preview")
+            if self.settings.cloud is not Cloud.LOCAL:
+                # Policies on several resources together are judged at the end of a run: here before anything is made.
+                self._run("preview", *policy_arguments(self.settings))
+            return self._run("up", "--yes", "--skip-preview", *policy_arguments(self.settings))
 
     def preview(self) -> Summary:
         """Show what `up` would do; nothing is touched.
@@ -94,7 +98,7 @@ class Stack:
                 f"cluster {name} is {state}, so nothing can be said about what is in it: `fleet cluster start {name}` "
                 f"first, or `fleet up {self.name}`, which starts it too"
             )
-        return self._run("preview")
+        return self._run("preview", *policy_arguments(self.settings))
 
     def refresh(self) -> Summary:
         """Bring the state up to what really is there."""

@@ -12,6 +12,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 _COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
+_NOT_JUDGED = re.compile(r"can't run policy '[^']*' from policy pack '[^']*' during preview: ")
 _LOG_INTERVAL_S = 5.0
 _WORDS = {  # operation of the engine: under way, done
     "create": ("creating", "created"),
@@ -65,6 +66,8 @@ class UpdateView:
             self._end(step["metadata"], failed=True)
         elif diagnostic := event.get("diagnosticEvent"):
             self._diagnose(diagnostic)
+        elif finding := event.get("policyEvent"):
+            self._judge(finding)
         elif summary := event.get("summaryEvent"):
             self.changes = {kind: number for kind, number in summary["resourceChanges"].items() if number}
             self.duration_s = summary["durationSeconds"]
@@ -108,6 +111,17 @@ class UpdateView:
             self.problems.extend(text.splitlines())
         elif diagnostic["severity"] != "debug":
             self._console.print(Text(f"  {text}"), soft_wrap=True)
+
+    def _judge(self, finding: Mapping[str, Any]) -> None:
+        """Take what a policy says: its own name and description come first, the finding after them."""
+        message = _COLOUR_TAG.sub("", finding["message"]).strip()
+        text = _NOT_JUDGED.sub("", message.partition("\n")[2].strip() or message)
+        if urn := finding.get("resourceUrn", ""):
+            text = text if "::pulumi:pulumi:Stack::" in urn else f"{_name(urn)}: {text}"
+        if finding["enforcementLevel"] == "mandatory":
+            self.problems.append(f"policy: {text}")
+        else:
+            self._console.print(Text(f"  policy: {text}"), soft_wrap=True)
 
     def _mention(self, urn: str, message: str) -> None:
         """Tell a log what something waits for: often enough to see that it lives, rarely enough to read."""

@@ -45,8 +45,13 @@ class Inputs:
 
     def values(self, path: str) -> Iterator[Any]:
         """Yield every value that a path leads to: None where it is absent, `Unknown` where it isn't known yet."""
-        for value, _ in self._walk(self._properties, path.split("."), self.path):
+        for _, value in self.placed(path):
             yield value
+
+    def placed(self, path: str) -> Iterator[tuple[str, Any]]:
+        """Yield the same values, each after the place in the resource where it is or should be."""
+        for value, where in self._walk(self._properties, path.split("."), self.path):
+            yield where, value
 
     def known(self, path: str) -> Iterator[Any]:
         """Yield the values that are there.
@@ -129,11 +134,12 @@ class Inputs:
 
     def _walk(self, value: Any, steps: Sequence[str], where: str) -> Iterator[tuple[Any, str]]:
         if isinstance(value, Unknown) or value is None or (not steps and not _is_list(value)):
-            yield value, where
+            missing = [] if isinstance(value, Unknown) else [step.removesuffix(_EACH) for step in steps]
+            yield value, ".".join(filter(None, (where, *missing)))
             return
         if _is_list(value):
             if not value:
-                yield None, where
+                yield from self._walk(None, steps, where)
             for index in range(len(value)):
                 yield from self._walk(_child(value, index, where), steps, f"{where}[{index}]")
             return

@@ -13,6 +13,7 @@ All rules on single resources are one policy to the engine: pulumi-policy unpack
 
 import re
 from datetime import date
+from pathlib import Path
 from typing import Final
 
 import pulumi
@@ -142,11 +143,15 @@ def _setting() -> Setting:
     return Setting(cloud=config.get("cloud") or "", delete_data=config.get_bool("deleteData") or False)
 
 
-def serve(today: date) -> None:
+def serve(today: date, file: Path = FILE) -> None:
     """Answer the engine until it ends this process.
 
+    Args:
+        today: The day that exemptions are judged by.
+        file: Where exemptions are written.
+
     Raises:
-        SettingsError: `exemptions.yaml` can't be used.
+        SettingsError: the file can't be used.
     """
-    exemptions = read(FILE, [rule.id for rule in RULES])
+    exemptions = read(file, [rule.id for rule in RULES])
     PolicyPack(NAME, Pack(Evaluation(RULES, exemptions, today)).policies())

@@ -36,12 +36,11 @@ class Requirement:
         Raises:
             NotKnownYetError: a value that decides isn't known yet.
         """
-        for value in inputs.values(self.path):
+        for where, value in inputs.placed(self.path):
             if isinstance(value, Unknown):
                 if not self.condition.holds_unknown:
                     raise NotKnownYetError(value.path)
             elif not self.condition.holds(value):
-                where = f"{inputs.path}.{self.path}".lstrip(".")
                 yield f"{where} is {_shown(value)}; it must {self.condition.words}"
 
 
