@@ -10,10 +10,10 @@ import pulumi
 import pulumi_gcp as gcp
 
 from infra.clouds.gcp.scope import Scope
+from infra.clouds.names import NAMESPACE, SERVER_ACCOUNT
 
-NAMESPACE = "modelfleet"
-SERVER_ACCOUNT, GATEWAY_ACCOUNT = "model-server", "gateway"
-"""Namespace and service accounts of `infra/cluster/`: principals are named after them."""
+GATEWAY_ACCOUNT = "gateway"
+"""The gateway's service account in the cluster."""
 _OBJECT_READER = "roles/storage.objectViewer"
 
 

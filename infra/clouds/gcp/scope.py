@@ -90,17 +90,11 @@ class Scope:
         The cluster's pods are principals of IAM themselves: no key and no Google service account is in between
         (cloud.google.com/kubernetes-engine/docs/concepts/workload-identity#principal-id-examples).
         """
-        return self._principal("principal", f"subject/ns/{namespace}/sa/{service_account}")
-
-    def workloads_of(self, namespace: str) -> pulumi.Output[str]:
-        """IAM member of all Kubernetes service accounts of a namespace."""
-        return self._principal("principalSet", f"namespace/{namespace}")
-
-    def _principal(self, kind: str, subject: str) -> pulumi.Output[str]:
         return pulumi.Output.concat(
-            f"{kind}://iam.googleapis.com/projects/",
+            "principal://iam.googleapis.com/projects/",
             self.project_number,
-            f"/locations/global/workloadIdentityPools/{self.project}.svc.id.goog/{subject}",
+            f"/locations/global/workloadIdentityPools/{self.project}.svc.id.goog",
+            f"/subject/ns/{namespace}/sa/{service_account}",
         )
 
     def data(self, parent: pulumi.Resource, *, import_id: str | None = None) -> pulumi.ResourceOptions:

@@ -1,8 +1,8 @@
 """What a tenant has of its own in the region: a key, a folder of the bucket, and who may open it.
 
 The folder is a managed folder: it has an access policy of its own, and nobody but the tenant's pods is in it. They are
-known by their namespace (Workload Identity Federation for GKE); a suspended tenant keeps key and folder, and nobody is
-let in. When it leaves, the protection of both is lifted, so that the update after can take them away.
+known by their namespace and service account (Workload Identity Federation for GKE). A suspended tenant keeps key and
+folder, and nobody is let in; when it leaves, the protection of both is lifted, so that the update after takes both.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ import pulumi_gcp as gcp
 from infra.clouds.gcp.keys import ENCRYPTER, Keys
 from infra.clouds.gcp.scope import Scope
 from infra.clouds.gcp.storage import TENANTS
+from infra.clouds.names import TENANT_ACCOUNT, tenant_namespace
 from infra.clouds.region import TenantPlace
 from tenants import Tenant, TenantState
 
@@ -70,12 +71,7 @@ class Tenants(pulumi.ComponentResource):
                 bucket=args.bucket,
                 managed_folder=folder.name,
                 role="roles/storage.objectUser",
-                member=scope.workloads_of(tenant_namespace(tenant.name)),
+                member=scope.workload(tenant_namespace(tenant.name), TENANT_ACCOUNT),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[args.cluster]),
             )
         return TenantPlace(key=key.id, storage_uri=pulumi.Output.concat("gs://", args.bucket, "/", folder.name))
-
-
-def tenant_namespace(tenant: str) -> str:
-    """The namespace that a tenant's pods are in."""
-    return f"tenant-{tenant}"
