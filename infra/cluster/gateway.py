@@ -125,13 +125,15 @@ class Gateway(pulumi.ComponentResource):
         """Make the API keys; the cluster learns their hashes only."""
         made = {
             key: ApiKey(f"key-{key.id}", key_id=key.id, tenant=key.tenant, opts=pulumi.ResourceOptions(parent=self))
-            for key in self._settings.keys
+            for key in self._settings.api_keys
         }
         self.keys = {key.id: resource.key for key, resource in made.items()}
 
         def content(hashes: list[str]) -> str:
             keys = [
-                {"id": key.id, "tenant": key.tenant, "sha256": digest} for key, digest in zip(made, hashes, strict=True)
+                {"id": key.id, "tenant": key.tenant, "sha256": digest}
+                for key, digest in zip(made, hashes, strict=True)
+                if self._settings.serves(key.tenant)  # a suspended tenant's key stays, but opens nothing
             ]
             return json.dumps({"keys": keys})
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from documents.values import BUILD
 from infra.config.account_checks import account_problem
 from infra.config.front_checks import check_front
+from infra.config.key_checks import check_keys
 from infra.config.local_checks import check_local
 from infra.config.neighbour import Neighbour
 from infra.config.network_checks import check_network
@@ -25,7 +26,7 @@ def check(settings: StackSettings, neighbours: Mapping[str, Neighbour | None]) -
         neighbours: Every other stack that it names; None for one that has no readable file.
     """
     yield from check_local(settings)
-    yield from _check_keys(settings)
+    yield from check_keys(settings)
     yield from _check_kind(settings)
     yield from _check_account(settings)
     yield from check_regions(settings)
@@ -35,14 +36,6 @@ def check(settings: StackSettings, neighbours: Mapping[str, Neighbour | None]) -
     yield from check_front(settings, neighbours)
     yield from check_pools(settings)
     yield from check_tenants(settings)
-
-
-def _check_keys(settings: StackSettings) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for index, key in enumerate(settings.keys):
-        if key.id in seen:
-            yield Problem(("keys", index, "id"), f"the id {key.id!r} is there twice: each key needs an id of its own")
-        seen.add(key.id)
 
 
 def _check_kind(settings: StackSettings) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from infra.config.network import ApiSettings, IngressSettings, NetworkSettings
 from infra.config.placement import Cloud, Phase, StackKind
 from infra.config.pools import CpuPoolsSettings, GpuPoolSettings
 from infra.config.workloads import (
+    DEMO_KEYS,
     ClusterSettings,
     GatewaySettings,
     KubernetesSettings,
@@ -23,7 +24,7 @@ from infra.config.workloads import (
     ServingSettings,
     TenantKeySettings,
 )
-from tenants import Tenant
+from tenants import Tenant, TenantState
 
 
 class StackSettings(FileModel):
@@ -79,7 +80,8 @@ class StackSettings(FileModel):
     serving: ServingSettings = Field(default_factory=ServingSettings, description=ServingSettings.__doc__)
     gateway: GatewaySettings = Field(default_factory=GatewaySettings, description=GatewaySettings.__doc__)
     keys: tuple[TenantKeySettings, ...] = Field(
-        (TenantKeySettings(id="demo", tenant="demo"),), description="API keys to make, one per tenant at least"
+        DEMO_KEYS,
+        description="API keys to make. A tenant without one gets one of its own name; `demo` is for local stacks only",
     )
 
     delete_data: bool = Field(
@@ -91,3 +93,17 @@ class StackSettings(FileModel):
 
     # From tenants/*.yaml, put here by `load.py`; a stack file can't write it.
     tenants: SkipJsonSchema[tuple[Tenant, ...]] = Field((), description="Tenants whose files name this stack")
+
+    @property
+    def api_keys(self) -> tuple[TenantKeySettings, ...]:
+        """The API keys to make: those that the file names, and one for each tenant that has none there."""
+        named = () if self.cloud is not Cloud.LOCAL and self.keys == DEMO_KEYS else self.keys
+        served = {key.tenant for key in named}
+        return (
+            *named,
+            *(TenantKeySettings(id=one.name, tenant=one.name) for one in self.tenants if one.name not in served),
+        )
+
+    def serves(self, tenant: str) -> bool:
+        """Tell whether a tenant's requests get through: not from its suspension on."""
+        return all(one.state is TenantState.ACTIVE for one in self.tenants if one.name == tenant)

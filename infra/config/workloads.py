@@ -106,3 +106,7 @@ class TenantKeySettings(FileModel):
 
     id: Name = Field(description="Name of the key, shown in logs and in the stack's outputs")
     tenant: Name = Field(description="Tenant that requests with this key belong to")
+
+
+DEMO_KEYS = (TenantKeySettings(id="demo", tenant="demo"),)
+"""What a local stack has to try it with; never made in a cloud."""
