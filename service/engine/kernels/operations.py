@@ -6,6 +6,7 @@ wasn't made for (another type or device, an unusual head size) go to `service.en
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -60,12 +61,39 @@ def native_operations(variant: str | None = None, library: Library | None = None
     )
 
 
-def best_operations() -> Operations:
-    """The compiled operations, or plain torch's where they aren't built."""
+def best_operations(device: torch.device | None = None) -> Operations:
+    """The operations on a device, by default the CPU; plain torch's where the compiled ones aren't built."""
+    if device is not None and device.type == "cuda":
+        return dataclasses.replace(REFERENCE, paged_attention=cuda_paged_attention)
+    if device is not None and device.type != "cpu":
+        return REFERENCE
     try:
         return native_operations()
     except native.KernelsUnavailableError:
         return REFERENCE
+
+
+def cuda_paged_attention(
+    q: torch.Tensor,
+    kv_cache: torch.Tensor,
+    block_tables: torch.Tensor,
+    context_lens: torch.Tensor,
+    query_starts: torch.Tensor,
+    *,
+    scale: float,
+    window: int = 0,
+) -> torch.Tensor:
+    """See `reference.paged_attention`: our Triton kernel for a step that only decodes, torch's where prompts are in it.
+
+    Which of them a step is shows in its shapes, so that nothing waits for the device.
+    """
+    if len(q) != len(context_lens):
+        return reference.paged_attention(
+            q, kv_cache, block_tables, context_lens, query_starts, scale=scale, window=window
+        )
+    from service.engine.kernels.triton_decode import paged_decode  # noqa: PLC0415 - a CPU server does without Triton
+
+    return paged_decode(q, kv_cache, block_tables, context_lens, scale=scale, window=window)
 
 
 class NativeKernels:
