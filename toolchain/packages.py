@@ -34,6 +34,7 @@ CLUSTER: Final = frozenset(
 IMAGES: Final = frozenset(
     {
         "buildah",
+        "g++",  # the model server's kernels
         "mmdebstrap",  # a base image where no container registry is reachable
         "runc",
     }

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from toolchain.errors import DiskFullError
-from toolchain.images import base_image, dependencies, oci_layout
+from toolchain.images import base_image, dependencies, kernels, oci_layout
 from toolchain.images.buildah import BuildahBuilder
 from toolchain.images.buildx import BuildxBuilder
 from toolchain.images.image_builder import ImageBuild, ImageBuilder, choose_builder
@@ -149,6 +149,7 @@ def _build(
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         shutil.copyfile(path, target)
         target.chmod(0o644)
+    kernels.add_to(context, say=say)
     if builder is None:
         builder = BuildahBuilder() if choose_builder() == "buildah" else BuildxBuilder()
     programs = b"".join(program.read_bytes() for program in recipe.install_programs)
