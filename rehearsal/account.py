@@ -24,6 +24,10 @@ CREATE TABLE IF NOT EXISTS resources (
   PRIMARY KEY (cloud, account, type, id)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS claims ON resources (cloud, account, type, claim) WHERE claim IS NOT NULL;
+CREATE TABLE IF NOT EXISTS evidence (
+  cloud TEXT NOT NULL, type TEXT NOT NULL, property TEXT NOT NULL, evidence TEXT NOT NULL,
+  PRIMARY KEY (cloud, type, property)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS draws (seed TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 """
 _LOCK_TIMEOUT_S: Final = 30.0
@@ -88,6 +92,14 @@ class Account:
                 (f"{self._cloud}/{self._account}/{seed}",),
             ).fetchone()
         return f"{self._cloud}/{self._account}/{seed}/{row[0]}"
+
+    def note_evidence(self, kind: str, evidence: Mapping[str, str]) -> None:
+        """Note how well each input of a type could be checked."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)",
+                [(self._cloud, kind, path, str(found)) for path, found in evidence.items()],
+            )
 
     def create(self, made: Resource, *, claim: str | None, shared: bool) -> None:
         """Add a resource.
@@ -183,6 +195,14 @@ def holdings(file: Path) -> Sequence[tuple[str, str, Resource]]:
             " ORDER BY cloud, account, type, id"
         ).fetchall()
     return [(row[0], row[1], _resource(row[2:])) for row in rows]
+
+
+def evidence(file: Path) -> Sequence[tuple[str, str, str, str]]:
+    """Give how well the inputs of a rehearsal could be checked: cloud, type, property, evidence."""
+    if not file.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(file, timeout=_LOCK_TIMEOUT_S)) as database:
+        return database.execute("SELECT * FROM evidence ORDER BY cloud, type, property").fetchall()
 
 
 def fingerprint(value: Any) -> str:

@@ -33,6 +33,7 @@ from toolchain.provider.interface import (
     ReadRequest,
     ReadResult,
     ResourceProvider,
+    Severity,
     UpdateRequest,
 )
 from toolchain.provider.properties import UNKNOWN, Secret, mark_secrets, reveal
@@ -93,11 +94,12 @@ class SimulatedCloud(ResourceProvider):
         schema = await self._schema(request.type)
         row = self._cloud.row(request.type)
         inputs = name_resource(row, request)
-        findings = check_inputs(self._cloud, schema, request.type, inputs)
-        for finding in findings:
+        checked = await asyncio.to_thread(check_inputs, self._cloud, schema, inputs)
+        for finding in checked.findings:
             if not finding.is_error:
-                await context.status(str(finding))
-        return CheckResult(inputs, [_failure(finding) for finding in findings if finding.is_error])
+                await context.log(Severity.WARNING, f"{request.name}: {finding}")
+        self.memory.note_evidence(request.type, checked.evidence)
+        return CheckResult(inputs, [_failure(finding) for finding in checked.findings if finding.is_error])
 
     async def diff(self, request: DiffRequest, context: Context) -> DiffResult:
         """Tell what would change, and whether the cloud can change it in place."""
@@ -120,7 +122,7 @@ class SimulatedCloud(ResourceProvider):
             resource_id, computed = compute(
                 self._cloud, row, schema, self._scope, inputs=inputs, logical_name=request.name, seed=seed
             )
-            claim = fill(row.unique, {**inputs, **self._scope.known()}, seed) if row.unique else None
+            claim = fill(row.unique, {**self._scope.known(), **inputs}, seed) if row.unique else None
         except PlaceUnknownError as error:
             raise ProviderError(f"{request.type}: {error} must be known to make one, and isn't given") from error
         outputs = self._marked(schema, row, request.inputs, computed)

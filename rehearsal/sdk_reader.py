@@ -124,11 +124,13 @@ class _Reader:
 
 
 def _arguments_class(resource: type) -> type | None:
+    """Find the class of a resource's arguments; where a nested type has taken its name, it is called otherwise."""
     module = sys.modules[resource.__module__]
-    found = getattr(module, f"{resource.__name__}Args", None)
-    if found is None:  # a resource that has a property class of its own name keeps its arguments under another
-        found = getattr(module, f"{resource.__name__}InitArgs", None)
-    return found
+    for name in (f"{resource.__name__}Args", f"{resource.__name__}InitArgs"):
+        found = getattr(module, name, None)
+        if isinstance(found, type) and found.__module__ == resource.__module__:
+            return found
+    return None
 
 
 def _deprecations(cls: type) -> dict[str, str]:

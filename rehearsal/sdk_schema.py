@@ -22,7 +22,7 @@ from toolchain.locations import cache_dir
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FORMAT = "1"
+_FORMAT = "2"
 """Changes when these models do: what an earlier version kept is then read anew."""
 
 
@@ -123,7 +123,7 @@ def load(package: str, token: str) -> ResourceSchema:
 
     schema = read(token, *found)
     with contextlib.suppress(OSError):  # a folder that can't be written costs time, nothing else
-        _keep(kept, schema.model_dump_json(exclude_defaults=True))
+        keep_file(kept, schema.model_dump_json(exclude_defaults=True))
     return schema
 
 
@@ -133,7 +133,12 @@ def _kept(package: str, token: str) -> Path:
     return cache_dir() / "sdk-schemas" / f"{package}-{sdk_version(package)}-{_FORMAT}" / f"{name}-{digest}.json"
 
 
-def _keep(path: Path, text: str) -> None:
+def keep_file(path: Path, text: str) -> None:
+    """Write a file so that nobody ever sees half of it.
+
+    Raises:
+        OSError: it can't be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=".schema-", dir=path.parent)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

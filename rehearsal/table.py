@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from rehearsal.published import Join, Source
+from rehearsal.rules import Habit, Rule
+
 
 class Afterlife(StrEnum):
     """What is left of a resource once it was deleted."""
@@ -74,6 +77,13 @@ class Cloud:
             (`{config.…}`) and from what the rehearsal was begun with (`{rehearsal.account}`, `{rehearsal.region}`).
         region: the same for the region.
         config_replaces: inputs of the provider whose change replaces the provider.
+        source: where the services' values are published.
+        joins: where a type's inputs are described there, by token.
+        names: naming rules, by token and input.
+        habits: rules of all properties of a name.
+        extra_values: values that a service has learnt since its SDK was made, by token and dotted path.
+        sdk_values_bind: whether the SDK's open enumerations are the service's own: azure-native's are made from its
+            specification, the others' are a help for editors that lags behind.
     """
 
     plugin: str
@@ -87,6 +97,12 @@ class Cloud:
     account: tuple[str, ...] = ("{rehearsal.account}",)
     region: tuple[str, ...] = ("{rehearsal.region}",)
     config_replaces: tuple[str, ...] = ()
+    source: Source | None = None
+    joins: Mapping[str, Join] = field(default_factory=dict)
+    names: Mapping[str, Mapping[str, Rule]] = field(default_factory=dict)
+    habits: tuple[Habit, ...] = ()
+    extra_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sdk_values_bind: bool = False
 
     def row(self, token: str) -> Row:
         """Give a type's row, the default where it has none."""

@@ -3,7 +3,11 @@
 from typing import Final
 
 from rehearsal.aws.functions import FUNCTIONS
+from rehearsal.aws.habits import HABITS
+from rehearsal.aws.joins import JOINS
+from rehearsal.aws.names import NAMES
 from rehearsal.aws.resources import COMMON_OUTPUTS, ROWS
+from rehearsal.service_models import ServiceModels
 from rehearsal.table import Cloud, Row
 
 CLOUD: Final = Cloud(
@@ -17,4 +21,8 @@ CLOUD: Final = Cloud(
     account=("{config.allowedAccountIds.0}", "{rehearsal.account}"),
     region=("{config.region}", "{rehearsal.region}"),
     config_replaces=("region", "allowedAccountIds"),
+    source=ServiceModels(),
+    joins=JOINS,
+    names=NAMES,
+    habits=HABITS,
 )

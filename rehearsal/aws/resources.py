@@ -99,8 +99,8 @@ ROWS: Final[Mapping[str, Row]] = {
     ),
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": Row(id="{repository}", replaces=("repository",)),
     "aws:ecr/repositoryPolicy:RepositoryPolicy": Row(id="{repository}", replaces=("repository",)),
-    "aws:ecr/replicationConfiguration:ReplicationConfiguration": Row(id="{account}"),
-    "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration": Row(id="{account}"),
+    "aws:ecr/replicationConfiguration:ReplicationConfiguration": Row(id="{account}/{region}"),
+    "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration": Row(id="{account}/{region}"),
     "aws:ecr/registryPolicy:RegistryPolicy": Row(id="{account}"),
     # Cluster
     "aws:eks/cluster:Cluster": Row(
@@ -115,7 +115,7 @@ ROWS: Final[Mapping[str, Row]] = {
             "platformVersion": "eks.1",
             "status": "ACTIVE",
             "version": From("version", "1.34"),
-            "vpcConfig": Merged(("vpcConfig", "computedVpcConfig")),
+            "vpcConfig": {"clusterSecurityGroupId": "sg-{hex:17}", "vpcId": "vpc-{hex:17}"},
         },
         replaces=(
             "encryptionConfig",

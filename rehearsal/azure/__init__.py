@@ -3,6 +3,8 @@
 from typing import Final
 
 from rehearsal.azure.functions import FUNCTIONS
+from rehearsal.azure.habits import HABITS
+from rehearsal.azure.names import NAMES
 from rehearsal.azure.resources import COMMON_OUTPUTS, ROWS
 from rehearsal.table import Cloud, Row
 
@@ -18,4 +20,7 @@ CLOUD: Final = Cloud(
     account=("{config.subscriptionId}", "{rehearsal.account}"),
     region=("{config.location}", "{rehearsal.region}"),
     config_replaces=("subscriptionId", "tenantId"),
+    names=NAMES,
+    habits=HABITS,
+    sdk_values_bind=True,
 )

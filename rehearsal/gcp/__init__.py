@@ -2,7 +2,11 @@
 
 from typing import Final
 
+from rehearsal.discovery_documents import DiscoveryDocuments
 from rehearsal.gcp.functions import FUNCTIONS
+from rehearsal.gcp.habits import HABITS
+from rehearsal.gcp.joins import JOINS
+from rehearsal.gcp.names import NAMES
 from rehearsal.gcp.resources import COMMON_OUTPUTS, ROWS
 from rehearsal.table import Cloud, Row
 
@@ -18,4 +22,8 @@ CLOUD: Final = Cloud(
     account=("{config.project}", "{rehearsal.account}"),
     region=("{config.region}", "{rehearsal.region}"),
     config_replaces=("project",),
+    source=DiscoveryDocuments(),
+    joins=JOINS,
+    names=NAMES,
+    habits=HABITS,
 )

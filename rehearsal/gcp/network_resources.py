@@ -32,7 +32,17 @@ NETWORK_ROWS: Final[Mapping[str, Row]] = {
     ),
     "gcp:compute/route:Route": _compute("routes", replaces=("network", "destRange", "priority", "nextHopGateway")),
     "gcp:compute/firewall:Firewall": _compute("firewalls", replaces=("network", "direction")),
-    "gcp:compute/networkFirewallPolicy:NetworkFirewallPolicy": _compute("firewallPolicies"),
+    "gcp:compute/networkFirewallPolicy:NetworkFirewallPolicy": _compute(
+        "firewallPolicies", outputs={"networkFirewallPolicyId": "{digits:12}"}
+    ),
+    "gcp:compute/networkFirewallPolicyRule:NetworkFirewallPolicyRule": Row(
+        id=f"{_GLOBAL}/firewallPolicies/{{firewallPolicy}}/rules/{{priority}}", replaces=("firewallPolicy", "priority")
+    ),
+    "gcp:compute/networkFirewallPolicyAssociation:NetworkFirewallPolicyAssociation": Row(
+        id=f"{_GLOBAL}/firewallPolicies/{{firewallPolicy}}/associations/{{name}}",
+        name="name",
+        replaces=("firewallPolicy", "attachmentTarget"),
+    ),
     "gcp:compute/address:Address": _compute(
         "addresses",
         within=_REGIONAL,
@@ -119,6 +129,7 @@ NETWORK_ROWS: Final[Mapping[str, Row]] = {
     "gcp:dns/recordSet:RecordSet": Row(
         id="projects/{project}/managedZones/{managedZone}/rrsets/{name}/{type}", replaces=("managedZone", "type")
     ),
+    "gcp:dns/policy:Policy": Row(id="projects/{project}/policies/{name}", name="name"),
     "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": Row(
         id="projects/{project}/locations/{?location}/dnsAuthorizations/{name}",
         name="name",

@@ -276,6 +276,10 @@ ROWS: Final[Mapping[str, Row]] = {
         name="name",
         outputs={"writerIdentity": "serviceAccount:service-{digits:12}@simulated.iam.gserviceaccount.com"},
     ),
+    "gcp:logging/projectExclusion:ProjectExclusion": Row(id=f"{_IN_PROJECT}/exclusions/{{name}}", name="name"),
+    "gcp:storage/anywhereCache:AnywhereCache": Row(
+        id="{bucket}/{zone}", outputs={"anywhereCacheId": "{zone}", "state": "running"}, replaces=("bucket",)
+    ),
     "gcp:monitoring/notificationChannel:NotificationChannel": Row(
         id=f"{_IN_PROJECT}/notificationChannels/{{digits:19}}", outputs={"name": "{id}"}
     ),
