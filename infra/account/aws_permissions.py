@@ -55,8 +55,12 @@ _REGIONAL: Mapping[str, Sequence[str]] = {
     ),
     "logs": ("CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups", "ListTags*", "PutRetentionPolicy", "TagResource"),
     "rds": (*_CHANGE, "Describe*", "ListTagsForResource", "AddTagsToResource", "RemoveTagsFromResource"),
+    "secretsmanager": ("CreateSecret", "DescribeSecret", "RotateSecret", "TagResource"),
     "ssm": ("DescribeInstanceInformation", "StartSession", "TerminateSession"),
 }
+_KEY_USE = ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
+"""What a service does with a key in the name of whoever makes a cluster, a database or its secret there."""
+_THROUGH = ("ec2", "eks", "elasticache", "fsx", "rds", "secretsmanager")
 _FRONT: Mapping[str, Sequence[str]] = {
     "cloudfront": (*_CHANGE, *_LOOK),
     "route53": ("ChangeResourceRecordSets", "ChangeTagsForResource", *_CHANGE, *_LOOK),
@@ -126,6 +130,17 @@ def deployer_statements(scope: Scope, environment: str, regions: Sequence[str]) 
             for service, verbs in _FRONT.items()
         ],
         "names": [
+            Statement(
+                "KeysThroughServices",
+                _actions("kms", _KEY_USE),
+                conditions={
+                    "StringEquals": {
+                        "kms:ViaService": [
+                            f"{service}.{region}.amazonaws.com" for region in regions for service in _THROUGH
+                        ]
+                    }
+                },
+            ),
             Statement("Buckets", _actions("s3", (*_BUCKETS, *_BUCKET_SETTINGS)), [f"{arn}:s3:::modelfleet-*"]),
             Statement(
                 "Roles",
