@@ -26,7 +26,6 @@ from service.engine.interface import (
     SamplingParams,
 )
 from service.engine.loading import BatchingEngineOptions, LoadedEngine, load_engine
-from service.engine.operations import REFERENCE, Operations
 from service.engine.request import Request
 from service.engine.text import TextWriter
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from service.engine.engine_loop import EngineStats
+    from service.engine.operations import Operations
 
 _WARM_UP_TOKENS = 4
 _SEED_BITS = 64
@@ -55,7 +55,7 @@ class BatchingEngine:
         name: str,
         digest: str = "",
         options: BatchingEngineOptions | None = None,
-        operations: Operations = REFERENCE,
+        operations: Operations | None = None,
     ) -> None:
         """Makes an engine that isn't loaded yet.
 
@@ -64,7 +64,7 @@ class BatchingEngine:
             name: what clients call it.
             digest: of its manifest.
             options: how the engine runs.
-            operations: what the model is computed with.
+            operations: what the model is computed with; None takes the best for this machine.
         """
         self._folder = folder
         self._name = name

@@ -12,6 +12,7 @@ import torch
 from service.engine.block_pool import BlockPool
 from service.engine.engine_loop import EngineLoop
 from service.engine.interface import ChatMessage, ModelInfo, ModelLoadError
+from service.engine.kernels.operations import best_operations
 from service.engine.local_runner import LocalRunner
 from service.engine.memory import available_memory
 from service.engine.model.decoder import Decoder
@@ -49,7 +50,8 @@ class BatchingEngineOptions:
         max_waiting: requests that may wait for their turn; more are refused.
         threads: of torch; 0 takes what the container's CPU limit allows.
         max_context_tokens: a limit below the model's own; None keeps that.
-        linear_mode: how linear layers are kept and multiplied; None takes fp32 on a CPU, bf16 on a GPU.
+        linear_mode: how linear layers are kept and multiplied; None takes fp32 on a CPU, bf16 on a GPU. In bf16
+            keys and values are kept in bf16 too.
         block_size: positions of a block.
         cache_tokens: positions of the key-value cache; 0 takes what memory allows and the requests can use.
         token_budget: most tokens of a step; 0 takes a default for the device.
@@ -94,7 +96,7 @@ class LoadedEngine:
 
 
 def load_engine(
-    path: Path, *, name: str, digest: str, options: BatchingEngineOptions, operations: Operations = REFERENCE
+    path: Path, *, name: str, digest: str, options: BatchingEngineOptions, operations: Operations | None = None
 ) -> LoadedEngine:
     """Loads a model and makes the loop over it.
 
@@ -103,7 +105,7 @@ def load_engine(
         name: what clients call it.
         digest: of its manifest.
         options: how the engine runs.
-        operations: what the model is computed with.
+        operations: what the model is computed with; None takes the best for this machine.
 
     Raises:
         ModelLoadError: something is missing, damaged or doesn't fit; names the file or tensor.
@@ -113,24 +115,27 @@ def load_engine(
     folder = ModelFolder.read(path)
     description = folder.description
     context_tokens = min(description.context_tokens, options.max_context_tokens or description.context_tokens)
-    mode = options.linear_mode or (LinearMode.BF16 if device.type == "cuda" else LinearMode.FP32)
+    on_gpu = device.type == "cuda"
+    mode = options.linear_mode or (LinearMode.BF16 if on_gpu else LinearMode.FP32)
+    half = torch.bfloat16 if mode is LinearMode.BF16 else torch.float32
     decoder = Decoder(
         description,
         TensorFiles(path),
-        operations,
+        operations or (REFERENCE if on_gpu else best_operations()),
         mode=mode,
-        dtype=torch.bfloat16 if mode is LinearMode.BF16 else torch.float32,
+        # Processors compute in fp32 whatever the weights are kept in.
+        dtype=half if on_gpu else torch.float32,
         device=device,
         context_tokens=context_tokens,
     )
-    blocks = _cache_blocks(decoder, context_tokens, options)
+    blocks = _cache_blocks(decoder, half, context_tokens, options)
     context_tokens = min(context_tokens, blocks * options.block_size)
     grammars = GrammarCompiler(folder.tokenizer, description.vocabulary_size, folder.end_token_ids)
     sampler = BatchSampler(
         options.max_running, description.vocabulary_size, device, Grammars(grammars, description.vocabulary_size)
     )
     # One block more: the null block.
-    runner = LocalRunner(decoder, sampler, blocks=blocks + 1, block_size=options.block_size)
+    runner = LocalRunner(decoder, sampler, decoder.new_cache(blocks + 1, options.block_size, half))
     return LoadedEngine(
         folder,
         ModelInfo(name, digest, context_tokens, description.vocabulary_size, created=int(time.time())),
@@ -176,7 +181,7 @@ def _loop(
     )
 
 
-def _cache_blocks(decoder: Decoder, context_tokens: int, options: BatchingEngineOptions) -> int:
+def _cache_blocks(decoder: Decoder, dtype: torch.dtype, context_tokens: int, options: BatchingEngineOptions) -> int:
     """Blocks of the cache: as configured, or what the requests can use of what memory allows."""
     if options.cache_tokens:
         return max(1, options.cache_tokens // options.block_size)
@@ -184,7 +189,7 @@ def _cache_blocks(decoder: Decoder, context_tokens: int, options: BatchingEngine
         budget = int(torch.cuda.mem_get_info()[0] * _CACHE_SHARE_GPU)
     else:
         budget = int(available_memory() * _CACHE_SHARE_CPU)
-    block_bytes = options.block_size * _token_bytes(decoder.description, decoder.dtype)
+    block_bytes = options.block_size * _token_bytes(decoder.description, dtype)
     usable = options.max_running * -(-context_tokens // options.block_size)
     blocks = min(usable, budget // block_bytes)
     if blocks < 1:

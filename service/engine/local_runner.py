@@ -20,18 +20,11 @@ if TYPE_CHECKING:
 class LocalRunner:
     """Implements `service.engine.step.Runner`."""
 
-    def __init__(self, decoder: Decoder, sampler: BatchSampler, *, blocks: int, block_size: int) -> None:
-        """Makes the cache.
-
-        Args:
-            decoder: the model.
-            sampler: chooses tokens.
-            blocks: of the cache, the null block included.
-            block_size: positions of a block.
-        """
+    def __init__(self, decoder: Decoder, sampler: BatchSampler, cache: list[torch.Tensor]) -> None:
+        """Joins a model, what chooses its tokens, and its empty cache (see `Decoder.new_cache`)."""
         self._decoder = decoder
         self._sampler = sampler
-        self._cache = decoder.new_cache(blocks, block_size)
+        self._cache = cache
 
     def run(self, step: Step) -> list[Outcome]:
         """See `Runner.run`."""

@@ -25,6 +25,7 @@ from service.weights.store import fetch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from service.engine.batching_engine import BatchingEngine
     from service.engine.interface import Engine
     from service.engine.transformers_engine import TransformersEngine
     from service.server.metrics import ServerMetrics
@@ -91,10 +92,14 @@ class Serving:
         settings = self._settings
         began = time.monotonic()
         self._metrics.startup("process", _process_age_s())
-        folder, _ = await asyncio.gather(self._timed("weights", self._fetch), self._timed("imports", _import_engine))
+        folder, _ = await asyncio.gather(
+            self._timed("weights", self._fetch),
+            self._timed("imports", functools.partial(_import_engine, settings.engine)),
+        )
         manifest = (folder / MANIFEST_NAME).read_bytes()
         self._phase = "loading the model"
-        engine = _transformers_engine(settings, folder, manifest)
+        build = _batching_engine if settings.engine == "batching" else _transformers_engine
+        engine = build(settings, folder, manifest)
         self._engine = engine
         await engine.start()
         self._metrics.startup("load", engine.load_s)
@@ -155,10 +160,37 @@ async def _in_thread(work: Callable[[], T], name: str) -> T:
     return await outcome
 
 
-def _import_engine() -> None:
-    """Imports what takes seconds: torch, and the part of transformers that every model needs."""
+def _import_engine(name: str) -> None:
+    """Imports what takes seconds: torch, and the part of transformers that the engine needs."""
+    if name == "batching":
+        importlib.import_module("service.engine.batching_engine")
+        return
     importlib.import_module("service.engine.transformers_engine")
     importlib.import_module("transformers.modeling_utils")
+
+
+def _batching_engine(settings: ServerSettings, folder: Path, manifest: bytes) -> BatchingEngine:
+    from service.engine.batching_engine import BatchingEngine  # noqa: PLC0415 - seconds, spent in `_import_engine`
+    from service.engine.loading import BatchingEngineOptions  # noqa: PLC0415
+    from service.engine.reference import LinearMode  # noqa: PLC0415
+
+    defaults = BatchingEngineOptions()
+    return BatchingEngine(
+        folder,
+        name=settings.model_name or Manifest.from_bytes(manifest, source=MANIFEST_NAME).name,
+        digest=digest_of(manifest),
+        options=BatchingEngineOptions(
+            max_running=settings.max_running or defaults.max_running,
+            max_waiting=settings.max_waiting,
+            threads=settings.threads,
+            max_context_tokens=settings.max_context_tokens,
+            linear_mode=None if settings.linear_mode == "auto" else LinearMode(settings.linear_mode),
+            cache_tokens=settings.cache_tokens,
+            token_budget=settings.token_budget,
+            prefix_cache=settings.prefix_cache,
+            shared_system_prompts=settings.shared_system_prompts,
+        ),
+    )
 
 
 def _transformers_engine(settings: ServerSettings, folder: Path, manifest: bytes) -> TransformersEngine:
@@ -172,7 +204,7 @@ def _transformers_engine(settings: ServerSettings, folder: Path, manifest: bytes
         name=settings.model_name or Manifest.from_bytes(manifest, source=MANIFEST_NAME).name,
         digest=digest_of(manifest),
         options=TransformersEngineOptions(
-            max_running=settings.max_running,
+            max_running=settings.max_running or TransformersEngineOptions().max_running,
             max_waiting=settings.max_waiting,
             threads=settings.threads,
             max_context_tokens=settings.max_context_tokens,

@@ -125,7 +125,6 @@ class Decoder:
     Attributes:
         description: what it is made of.
         device: where it computes.
-        dtype: of activations, keys and values.
     """
 
     def __init__(
@@ -146,7 +145,7 @@ class Decoder:
             files: its tensors.
             operations: what it is computed with.
             mode: of the linear layers.
-            dtype: of activations, keys and values.
+            dtype: of activations.
             device: where it computes.
             context_tokens: most positions of a request; the rotary tables are this long.
 
@@ -156,7 +155,7 @@ class Decoder:
         files.require(*expected_tensors(description))
         self.description = description
         self.device = device
-        self.dtype = dtype
+        self._dtype = dtype
         self._ops = operations
         self._mode = mode
         self._files = files
@@ -173,11 +172,11 @@ class Decoder:
         self._rotations = {rotary: self._table(rotary, context_tokens) for rotary in rotaries}
         del self._files
 
-    def new_cache(self, blocks: int, block_size: int) -> list[torch.Tensor]:
+    def new_cache(self, blocks: int, block_size: int, dtype: torch.dtype) -> list[torch.Tensor]:
         """Empty keys and values: per layer (2, blocks, kv_heads, block_size, head_dim)."""
         d = self.description
         shape = (2, blocks, d.kv_heads, block_size, d.head_dim)
-        return [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in d.layers]
+        return [torch.zeros(shape, dtype=dtype, device=self.device) for _ in d.layers]
 
     @torch.inference_mode()
     def __call__(self, step: PackedTokens, cache: list[torch.Tensor]) -> torch.Tensor:
@@ -277,7 +276,7 @@ class Decoder:
         block, *names = experts.names.value
         return MixtureOfExperts(
             experts,
-            self._load(f"{prefix}.{block}.gate.weight").to(self.dtype),
+            self._load(f"{prefix}.{block}.gate.weight").to(self._dtype),
             [
                 self._load_gated(*(f"{prefix}.{block}.experts.{expert}.{name}" for name in names), bias=False)
                 for expert in range(experts.count)

@@ -54,7 +54,7 @@ def packed(pieces: list[tuple[list[int], int, list[int]]]) -> PackedTokens:
 def test_logits_equal_those_of_transformers(shape: str) -> None:
     folder, oracle = tiny_model(shape)
     decoder = load(folder)
-    cache = decoder.new_cache(40, _BLOCK)
+    cache = decoder.new_cache(40, _BLOCK, torch.float32)
     generator = torch.Generator().manual_seed(1)
     first = torch.randint(VOCABULARY, (70,), generator=generator).tolist()
     second = torch.randint(VOCABULARY, (33,), generator=generator).tolist()
