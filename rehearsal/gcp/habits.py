@@ -16,8 +16,14 @@ HABITS: Final = (
             pattern=r"[a-z0-9_-]*",
             max_length=63,
         ),
-        # Labels of nodes and of backends' metrics are Kubernetes' and Prometheus' own.
-        others=frozenset({"gcp:container/nodePool:NodePool", "gcp:container/cluster:Cluster"}),
+        # Labels of nodes are Kubernetes' own; a notification channel's are its address.
+        others=frozenset(
+            {
+                "gcp:container/nodePool:NodePool",
+                "gcp:container/cluster:Cluster",
+                "gcp:monitoring/notificationChannel:NotificationChannel",
+            }
+        ),
     ),
     Habit(re.compile(r"^region$"), Rule(source=_PLACES, pattern=rf"(.*/)?{_REGION}")),
     Habit(re.compile(r"^zone$"), Rule(source=_PLACES, pattern=rf"(.*/)?{_REGION}-[a-z]+[0-9]*")),

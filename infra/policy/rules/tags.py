@@ -12,6 +12,7 @@ REQUIRED: Final = ("environment", "owner", "modelfleet-stack")
 _NESTED: Final[Mapping[str, str]] = {
     "gcp:sql/databaseInstance:DatabaseInstance": "settings.userLabels",
     "gcp:container/nodePool:NodePool": "nodeConfig.resourceLabels",
+    "gcp:monitoring/notificationChannel:NotificationChannel": "userLabels",
 }
 """Types whose labels are not at the top."""
 _DEFAULTS: Final[Mapping[str, str]] = {"aws": "defaultTags", "gcp": "defaultLabels"}
