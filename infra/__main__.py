@@ -41,6 +41,7 @@ def serve_region(settings: StackSettings) -> None:
     pulumi.export("modelUri", region.storage.model_uri)
     pulumi.export("modelDigest", region.storage.model_digest)
     pulumi.export("images", {"server": region.registry.server, "gateway": region.registry.gateway})
+    pulumi.export("origin", region.origin.as_output() if region.origin else None)
     pulumi.export("caCertificate", region.ingress.ca_certificate)
     pulumi.export("kubeconfig", region.cluster.kubeconfig)
     if settings.phase is Phase.CLOUD:

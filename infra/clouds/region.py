@@ -182,6 +182,14 @@ class Ingress:
     attach: Callable[[k8s.core.v1.Service, pulumi.ResourceOptions], None] | None = None
 
 
+class Origin(Protocol):
+    """What the front of all regions has to know of this one's load balancer; nothing in it is secret."""
+
+    def as_output(self) -> Mapping[str, pulumi.Input[str]]:
+        """As a stack gives it out."""
+        ...
+
+
 class Region(Protocol):
     """A place that serves models: its cluster and all that pods need from around it."""
 
@@ -243,6 +251,11 @@ class Region(Protocol):
     @property
     def identity(self) -> Identity:
         """Cloud identities of the workloads."""
+        ...
+
+    @property
+    def origin(self) -> Origin | None:
+        """What the front joins; None where there is no front."""
         ...
 
     @property

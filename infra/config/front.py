@@ -23,13 +23,18 @@ class CloudFrontSettings(FileModel):
     account: str = Field(min_length=1, description="Account, subscription or project that owns the front")
     region: str = Field(min_length=1, description="Region of what the front keeps in one (logs, resource group)")
     stacks: tuple[str, ...] = Field(min_length=1, description="Region stacks behind it, in order of preference")
+    nearest: str = Field(
+        "",
+        description="With routing `latency`: the region of the DNS's own cloud that is nearest to this front; needed "
+        "where the front is another cloud's",
+    )
     weight: int = Field(100, ge=0, le=255, description="With routing `weighted`: this front's share")
 
 
 class FrontSettings(FileModel):
     """The one door to all regions."""
 
-    domain: HostName = Field(description="The name that clients use; its DNS zone is made here")
+    domain: HostName = Field(description="The domain whose DNS zone is made here; clients use the name `api` below it")
     routing: Routing = Field(Routing.LATENCY, description="latency, weighted, or failover (in the order of `fronts`)")
     fronts: tuple[CloudFrontSettings, ...] = Field(min_length=1, description="One per cloud")
     # Route 53 asks an alias's health every 10 or 30 s; a longer TTL would outlive what health checks save.
@@ -38,3 +43,8 @@ class FrontSettings(FileModel):
         2000, ge=100, le=2_000_000, description="Requests of one client address before the WAF blocks it"
     )
     blocked_countries: tuple[str, ...] = Field((), description="ISO 3166 codes of countries that get no answer")
+
+    @property
+    def clients(self) -> str:
+        """The name that clients use: below the domain, since the domain's own can't lead to another cloud's name."""
+        return f"api.{self.domain}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from infra.config.account_checks import account_problem
-from infra.config.front import CloudFrontSettings
+from infra.config.front import CloudFrontSettings, Routing
 from infra.config.neighbour import Neighbour
 from infra.config.placement import Cloud, StackKind
 from infra.config.problem import Problem
@@ -14,6 +14,8 @@ def check_front(settings: StackSettings, neighbours: Mapping[str, Neighbour | No
     """Find fronts of another cloud's regions, of no regions, and clouds that have two."""
     if settings.front is None:
         return
+    if settings.cloud not in {Cloud.AWS, Cloud.AZURE}:
+        yield Problem(("cloud",), f"the DNS of {settings.cloud} can't direct clients: name aws or azure")
     clouds: set[Cloud] = set()
     for index, front in enumerate(settings.front.fronts):
         path = ("front", "fronts", index)
@@ -23,6 +25,10 @@ def check_front(settings: StackSettings, neighbours: Mapping[str, Neighbour | No
         if front.cloud in clouds:
             yield Problem((*path, "cloud"), f"{front.cloud} has a front already: put its stacks together")
         clouds.add(front.cloud)
+        if settings.cloud is Cloud.AZURE and front.cloud is not Cloud.AZURE:
+            yield Problem((*path, "cloud"), f"a front of {front.cloud} needs the domain in Route 53: set cloud: aws")
+        if settings.front.routing is Routing.LATENCY and front.cloud is not settings.cloud and not front.nearest:
+            yield Problem((*path, "nearest"), f"is missing: name the region of {settings.cloud} that is nearest to it")
         if (problem := account_problem(front.cloud, front.account)) is not None:
             yield Problem((*path, "account"), problem)
         for position, text in _check_stacks(front, neighbours):

@@ -1,10 +1,17 @@
 """The one door to all regions: the stack of kind `global`, one front per cloud."""
 
-from infra.config import StackSettings
+from infra.config import Cloud, StackSettings
 
 __all__ = ["create_front"]
 
 
 def create_front(settings: StackSettings) -> None:
     """Make the fronts that a stack file of kind `global` describes; only their clouds' SDKs are imported."""
-    raise NotImplementedError(f"the front {settings.front} can't be made yet")
+    match settings.cloud:
+        case Cloud.AWS:
+            from infra.front.by_route53 import join  # noqa: PLC0415
+        case Cloud.AZURE:
+            from infra.front.by_traffic_manager import join  # noqa: PLC0415
+        case Cloud.GCP | Cloud.LOCAL:  # refused with the settings
+            return
+    join(settings)

@@ -35,8 +35,6 @@ _METHODS = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
 """CloudFront knows three sets; this is the only one with POST."""
 _TLS = "TLSv1.2_2021"
 _ORIGIN = "origin"
-CLIENTS = "api"
-"""Below the domain: a name that can be led to the fronts of other clouds too, which the domain's own can't be."""
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 """Hosted zone of every distribution (docs.aws.amazon.com/Route53/latest/APIReference/API_AliasTarget.html)."""
 
@@ -183,7 +181,7 @@ class AwsFront(pulumi.ComponentResource):
             "front",
             enabled=True,
             comment=self._scope.name("front"),
-            aliases=[self._domain, f"{CLIENTS}.{self._domain}"],
+            aliases=[self._domain, self._args.front.clients],
             http_version="http2and3",
             is_ipv6_enabled=True,
             price_class="PriceClass_All",

@@ -78,6 +78,18 @@ class AwsDns(pulumi.ComponentResource):
         self.zone_id, self.name_servers = zone.zone_id, zone.name_servers
         self.register_outputs({"zoneId": self.zone_id, "nameServers": self.name_servers})
 
+    def record(
+        self,
+        name: str,
+        host: pulumi.Input[str],
+        kind: str,
+        values: Sequence[pulumi.Input[str]] | pulumi.Output[Sequence[str]],
+    ) -> None:
+        """Publish a record: what proves that a name is ours, or who else answers for a name below the domain."""
+        aws.route53.Record(
+            name, zone_id=self.zone_id, name=host, type=kind, ttl=self._args.ttl_s, records=values, opts=self._own
+        )
+
     def direct(self, host: str, targets: Sequence[FrontTarget], routing: Routing) -> None:
         """Send clients of a name to fronts: the nearest, by weight, or in order.
 

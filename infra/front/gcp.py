@@ -48,7 +48,7 @@ class GcpFront(pulumi.ComponentResource):
         ipv4: Its address.
         ipv6: Its other address.
         name_servers: Of the zone of `host`: the domain's zone delegates to them.
-        validation: The CNAME record (name, data) that proves the domain's ownership in the domain's own zone.
+        validation: The CNAME record (name, data) in the domain's own zone that proves whose the clients' name is.
     """
 
     host: str
@@ -132,12 +132,12 @@ class GcpFront(pulumi.ComponentResource):
         )
 
     def _certificates(self, zone: gcp.dns.ManagedZone) -> gcp.certificatemanager.CertificateMap:
-        """A managed certificate for the domain and for this front's name, each proved by a DNS record."""
+        """A managed certificate for the clients' name and for this front's own, each proved by a DNS record."""
         manager, scope, labels = gcp.certificatemanager, self._scope, dict(self._scope.labels)
         certificate_map = manager.CertificateMap(
             "certificates", name=scope.name("certificates"), labels=labels, opts=self._inside
         )
-        for label, domain in (("domain", self._args.front.domain), ("host", self.host)):
+        for label, domain in (("clients", self._args.front.clients), ("host", self.host)):
             authorization = manager.DnsAuthorization(
                 label, name=scope.name(label), domain=domain, type="FIXED_RECORD", labels=labels, opts=self._inside
             )

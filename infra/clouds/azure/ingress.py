@@ -38,9 +38,22 @@ class Origin:
         host: Name that the gateway's certificate has.
     """
 
-    private_link_service: str
+    private_link_service: pulumi.Input[str]
     location: str
-    host: pulumi.Output[str]
+    host: pulumi.Input[str]
+
+    def as_output(self) -> Mapping[str, pulumi.Input[str]]:
+        """As a stack gives it out."""
+        return {"privateLinkService": self.private_link_service, "location": self.location, "host": self.host}
+
+    @classmethod
+    def from_output(cls, location: str, output: pulumi.Output[Mapping[str, str]]) -> "Origin":
+        """As another stack reads it."""
+        return cls(
+            private_link_service=output.apply(lambda origin: origin["privateLinkService"]),
+            location=location,
+            host=output.apply(lambda origin: origin["host"]),
+        )
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,15 @@ class Origin:
         zones = zones_of(settings.region, settings.network.zones)
         return cls(stack, endpoint_groups(settings.account, group_name(stack), zones), ca_certificate)
 
+    def as_output(self) -> Mapping[str, pulumi.Input[str]]:
+        """As a stack gives it out; all else follows from its file."""
+        return {"caCertificate": self.ca_certificate}
+
+    @classmethod
+    def from_output(cls, stack: str, settings: StackSettings, output: pulumi.Output[Mapping[str, str]]) -> "Origin":
+        """As another stack reads it."""
+        return cls.of(stack, settings, output.apply(lambda origin: origin["caCertificate"]))
+
 
 def group_name(stack: str) -> str:
     """Name of the gateway's network endpoint groups, the same in every zone."""

@@ -38,6 +38,7 @@ class LocalRegion(pulumi.ComponentResource):
     keys = Keys()
     database = None
     cache = None
+    origin = None
     tenants: ClassVar[Mapping[str, TenantPlace]] = {}
 
     def __init__(self, name: str, settings: StackSettings, opts: pulumi.ResourceOptions | None = None) -> None:

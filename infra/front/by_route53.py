@@ -1,0 +1,69 @@
+"""Fronts of any cloud, joined by Route 53: the domain's zone, its records, and what proves whose names they are."""
+
+import pulumi
+
+from infra.clouds.aws.scope import Scope
+from infra.config import Cloud, CloudFrontSettings, FrontSettings, StackSettings
+from infra.front.aws_dns import AwsDns, AwsDnsArgs, FrontTarget
+from infra.front.aws_firewall import HOME
+from infra.front.region_stack import origins_of
+
+
+def join(settings: StackSettings) -> None:
+    """Make every front, and lead the clients' name to them."""
+    front = settings.front
+    assert front is not None  # noqa: S101 - a global stack has one: checked with the settings
+    scope = Scope.of(pulumi.get_stack(), settings.model_copy(update={"region": HOME}))
+    dns = AwsDns("dns", AwsDnsArgs(scope, front.domain, front.ttl_s))
+    targets = [
+        FrontTarget(str(each.cloud), _make(settings, front, each, dns), each.nearest or each.region, each.weight)
+        for each in front.fronts
+    ]
+    dns.direct(front.clients, targets, front.routing)
+    pulumi.export("host", front.clients)
+    pulumi.export("nameServers", dns.name_servers)
+    pulumi.export("fronts", {target.name: target.host for target in targets})
+
+
+def _make(settings: StackSettings, front: FrontSettings, cloud: CloudFrontSettings, dns: AwsDns) -> pulumi.Input[str]:
+    """Make one cloud's front and return its own name."""
+    match cloud.cloud:
+        case Cloud.AWS:
+            return _aws(settings, front, cloud, dns)
+        case Cloud.AZURE:
+            return _azure(settings, front, cloud, dns)
+        case Cloud.GCP:
+            return _gcp(settings, front, cloud, dns)
+        case Cloud.LOCAL:
+            raise AssertionError(cloud)  # refused with the settings
+
+
+def _aws(settings: StackSettings, front: FrontSettings, cloud: CloudFrontSettings, dns: AwsDns) -> pulumi.Input[str]:
+    from infra.clouds.aws.ingress import Origin  # noqa: PLC0415
+    from infra.front.aws import AwsFront, AwsFrontArgs  # noqa: PLC0415
+
+    origins = [Origin.from_output(region.region, output) for _, region, output in origins_of(cloud)]
+    return AwsFront("aws", settings, AwsFrontArgs(front, cloud, dns.zone_id, origins)).host
+
+
+def _azure(settings: StackSettings, front: FrontSettings, cloud: CloudFrontSettings, dns: AwsDns) -> pulumi.Input[str]:
+    from infra.clouds.azure.ingress import Origin  # noqa: PLC0415
+    from infra.front.azure import AzureFront, AzureFrontArgs  # noqa: PLC0415
+
+    origins = {stack: Origin.from_output(region.region, output) for stack, region, output in origins_of(cloud)}
+    made = AzureFront("azure", settings, AzureFrontArgs(front, cloud, (front.clients,), origins))
+    for name, value in made.validations.items():
+        dns.record(f"azure-{name}", name, "TXT", [value])
+    return made.host
+
+
+def _gcp(settings: StackSettings, front: FrontSettings, cloud: CloudFrontSettings, dns: AwsDns) -> pulumi.Input[str]:
+    from infra.clouds.gcp.ingress import Origin  # noqa: PLC0415
+    from infra.front.gcp import GcpFront, GcpFrontArgs  # noqa: PLC0415
+
+    origins = [Origin.from_output(stack, region, output) for stack, region, output in origins_of(cloud)]
+    made = GcpFront("gcp", settings, GcpFrontArgs(front, cloud, origins))
+    dns.record("gcp-delegation", made.host, "NS", made.name_servers)
+    name, value = made.validation.apply(lambda pair: pair[0]), made.validation.apply(lambda pair: pair[1])
+    dns.record("gcp-validation", name, "CNAME", [value])
+    return made.host
