@@ -13,6 +13,7 @@ import torch
 
 from service.engine import reference
 from service.engine.kernels import native
+from service.engine.kernels.int8_cache import Int8Cache
 from service.engine.kernels.linear import PackedLinear
 from service.engine.operations import REFERENCE, Operations
 
@@ -26,7 +27,7 @@ _HEAD_MULTIPLE: Final = 16
 _MOST_HEAD_DIM: Final = 256
 _MOST_FOLDED: Final = 32
 """Query heads of a key head (kMostRows in native/attention.h)."""
-_CACHE_TYPES: Final = {torch.float32: 0, torch.bfloat16: 1}
+_CACHE_TYPES: Final = {torch.float32: 0, torch.bfloat16: 1, torch.int8: 2}
 _SILU, _GELU_TANH = 0, 1
 
 _SMALL: Final = 16_384
@@ -99,7 +100,8 @@ def cuda_paged_attention(
 class NativeKernels:
     """The operations of `service.engine.reference` by one variant of the compiled kernels.
 
-    Their arguments and results are described there. All compute in fp32, and share torch's threads.
+    Their arguments and results are described there; a cache may also be an `Int8Cache`. All compute in fp32, and share
+    torch's threads.
     """
 
     def __init__(self, library: Library, variant: int) -> None:
@@ -117,7 +119,7 @@ class NativeKernels:
     def paged_attention(
         self,
         q: torch.Tensor,
-        kv_cache: torch.Tensor,
+        kv_cache: torch.Tensor | Int8Cache,
         block_tables: torch.Tensor,
         context_lens: torch.Tensor,
         query_starts: torch.Tensor,
@@ -138,9 +140,11 @@ class NativeKernels:
                 f"{len(query_starts)} query starts don't fit together"
             )
         _require_int32(block_tables, context_lens, query_starts)
-        if not (_is_plain(q) and _takes(kv_cache) and heads // kv_heads <= _MOST_FOLDED):
+        values, scales = _parts(kv_cache)
+        if not (_is_plain(q) and _takes(values) and heads // kv_heads <= _MOST_FOLDED):
+            floats = kv_cache.floats() if isinstance(kv_cache, Int8Cache) else kv_cache
             return reference.paged_attention(
-                q, kv_cache, block_tables, context_lens, query_starts, scale=scale, window=window
+                q, floats, block_tables, context_lens, query_starts, scale=scale, window=window
             )
         q = q if _rows_are_dense(q) else q.contiguous()
         out = torch.empty((tokens, heads, head_dim))
@@ -149,9 +153,9 @@ class NativeKernels:
             torch.get_num_threads(),
             q.data_ptr(),
             q.stride(0),
-            kv_cache.data_ptr(),
-            None,
-            _CACHE_TYPES[kv_cache.dtype],
+            values.data_ptr(),
+            None if scales is None else scales.data_ptr(),
+            _CACHE_TYPES[values.dtype],
             block_tables.data_ptr(),
             block_tables.stride(0),
             context_lens.data_ptr(),
@@ -168,7 +172,9 @@ class NativeKernels:
         )
         return out
 
-    def store_kv(self, k: torch.Tensor, v: torch.Tensor, kv_cache: torch.Tensor, slots: torch.Tensor) -> None:
+    def store_kv(
+        self, k: torch.Tensor, v: torch.Tensor, kv_cache: torch.Tensor | Int8Cache, slots: torch.Tensor
+    ) -> None:
         """See `reference.store_kv`.
 
         Raises:
@@ -181,7 +187,10 @@ class NativeKernels:
                 f"k {tuple(k.shape)}, v {tuple(v.shape)}, cache {tuple(kv_cache.shape)} and {len(slots)} slots "
                 "don't fit together"
             )
-        if not (_is_plain(k) and _is_plain(v) and _takes(kv_cache) and slots.dtype is torch.int64):
+        values, scales = _parts(kv_cache)
+        if isinstance(kv_cache, Int8Cache):
+            k, v, slots = k.float(), v.float(), slots.long()
+        elif not (_is_plain(k) and _is_plain(v) and _takes(kv_cache) and slots.dtype is torch.int64):
             reference.store_kv(k, v, kv_cache, slots)
             return
         k = k if _rows_are_dense(k) else k.contiguous()
@@ -194,9 +203,9 @@ class NativeKernels:
             v.data_ptr(),
             k.stride(0),
             v.stride(0),
-            kv_cache.data_ptr(),
-            None,
-            _CACHE_TYPES[kv_cache.dtype],
+            values.data_ptr(),
+            None if scales is None else scales.data_ptr(),
+            _CACHE_TYPES[values.dtype],
             slots.data_ptr(),
             tokens,
             kv_heads,
@@ -290,6 +299,10 @@ def _threads(floats: int) -> int:
 
 def _is_plain(x: torch.Tensor) -> bool:
     return x.dtype is torch.float32 and x.device.type == "cpu"
+
+
+def _parts(kv_cache: torch.Tensor | Int8Cache) -> tuple[torch.Tensor, torch.Tensor | None]:
+    return (kv_cache.values, kv_cache.scales) if isinstance(kv_cache, Int8Cache) else (kv_cache, None)
 
 
 def _takes(kv_cache: torch.Tensor) -> bool:
