@@ -5,6 +5,7 @@ intermediate 2048, vocabulary 16384), with as many rows as a decode step of 1 to
 has. The peers compute the same at the same precision: torch's fp32 and bf16 linear layers, its dynamically quantised
 int8 layer, and attention over gathered blocks by its scaled_dot_product_attention. Ours and theirs run in turn, so
 that both have the same of what else the machine does; every figure is the median of several rounds.
+With `--shared-machine`, one thread's processor time is compared.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from service.engine.operations import Operations
 
-ROUNDS = 7
+ROUNDS = 5
 ROUND_S = 0.02
 """A round repeats a call until it took about this long: far more than the clock's resolution."""
 
@@ -60,20 +61,52 @@ SHAPES = (
 )
 
 
-def main() -> int:
-    """Measure, print and write."""
+class Comparison:
+    """Runs ours and theirs in turn."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+
+    def __call__(self, ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float]:
+        """Median seconds of a call of each."""
+        repeats = [max(1, round(ROUND_S / max(self._seconds(which, 1), 1e-7))) for which in (ours, theirs)]
+        samples: tuple[list[float], list[float]] = ([], [])
+        for _ in range(ROUNDS):
+            for which, count, into in zip((ours, theirs), repeats, samples, strict=True):
+                into.append(self._seconds(which, count))
+        return statistics.median(samples[0]), statistics.median(samples[1])
+
+    def _seconds(self, call: Callable[[], Any], count: int) -> float:
+        call()  # caches and threads are warm
+        start = self._clock()
+        for _ in range(count):
+            call()
+        return (self._clock() - start) / count
+
+
+def main(*, shared_machine: bool = False) -> int:
+    """Measure, print and write.
+
+    Args:
+        shared_machine: other programs compete for the processor: compare one thread's processor time, which doesn't
+            run while the thread waits for its turn. By default, all threads and the wall's clock.
+    """
+    if shared_machine:
+        torch.set_num_threads(1)
+    compare = Comparison(time.thread_time if shared_machine else time.perf_counter)
     library = native.load(build())
     operations = native_operations(library=library)
     torch.manual_seed(0)
     with torch.inference_mode():
-        linear = {mode.value: _linear_ratios(operations, mode) for mode in LinearMode}
-        attention = _attention_ratios(operations)
-        elementwise = _elementwise_ratios(operations)
+        linear = {mode.value: _linear_ratios(compare, operations, mode) for mode in LinearMode}
+        attention = _attention_ratios(compare, operations)
+        elementwise = _elementwise_ratios(compare, operations)
     file = report.write(
         "kernels",
         {
             "torch": torch.__version__,
             "threads": torch.get_num_threads(),
+            "clock": "processor time, as the machine was shared" if shared_machine else "wall",
             "variant": next(iter(library.variants)),
             "rounds": ROUNDS,
             "ratio": "torch's time / ours: above 1, ours is faster",
@@ -98,7 +131,7 @@ def main() -> int:
     return 0
 
 
-def _linear_ratios(operations: Operations, mode: LinearMode) -> Mapping[str, Any]:
+def _linear_ratios(compare: Comparison, operations: Operations, mode: LinearMode) -> Mapping[str, Any]:
     """For each number of rows: each layer's times, and those of all layers that a step runs."""
     found: dict[str, dict[str, Any]] = {str(rows): {} for rows in ROWS}
     totals = {str(rows): [0.0, 0.0] for rows in ROWS}
@@ -108,7 +141,7 @@ def _linear_ratios(operations: Operations, mode: LinearMode) -> Mapping[str, Any
         for rows in ROWS:
             x = torch.randn(rows, shape.inputs)
             x_of_torch = x.bfloat16() if mode is LinearMode.BF16 else x
-            ours_s, theirs_s = _compare(functools.partial(ours, x), functools.partial(theirs, x_of_torch))
+            ours_s, theirs_s = compare(functools.partial(ours, x), functools.partial(theirs, x_of_torch))
             found[str(rows)][shape.name] = _figures(ours_s, theirs_s)
             totals[str(rows)][0] += shape.count * ours_s
             totals[str(rows)][1] += shape.count * theirs_s
@@ -128,10 +161,10 @@ def _torch_linear(weight: torch.Tensor, mode: LinearMode) -> Callable[[torch.Ten
     return lambda x: functional.linear(x, stored)
 
 
-def _attention_ratios(operations: Operations) -> Mapping[str, Any]:
+def _attention_ratios(compare: Comparison, operations: Operations) -> Mapping[str, Any]:
     return {
         name: _figures(
-            *_compare(
+            *compare(
                 *(
                     functools.partial(which, *_batch(queries, lengths), scale=HEAD_DIM**-0.5)
                     for which in (operations.paged_attention, reference.paged_attention)
@@ -163,7 +196,7 @@ def _batch(queries: int, lengths: list[int]) -> tuple[torch.Tensor, ...]:
     )
 
 
-def _elementwise_ratios(operations: Operations) -> Mapping[str, Any]:
+def _elementwise_ratios(compare: Comparison, operations: Operations) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     for rows in (1, 32, 512):
         x, weight, gate_up = torch.randn(rows, 768), torch.randn(768), torch.randn(rows, 4096)
@@ -176,27 +209,9 @@ def _elementwise_ratios(operations: Operations) -> Mapping[str, Any]:
             ("silu_mul", operations.silu_mul, reference.silu_mul, (gate_up,)),
             ("store_kv", operations.store_kv, reference.store_kv, (k, v, cache, slots)),
         ):
-            seconds = _compare(functools.partial(ours, *arguments), functools.partial(theirs, *arguments))
+            seconds = compare(functools.partial(ours, *arguments), functools.partial(theirs, *arguments))
             found[f"{name}, {rows} rows"] = _figures(*seconds)
     return found
-
-
-def _compare(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float]:
-    """Median seconds of a call of each, run in turn."""
-    repeats = [max(1, round(ROUND_S / max(_seconds(which, 1), 1e-7))) for which in (ours, theirs)]
-    samples: tuple[list[float], list[float]] = ([], [])
-    for _ in range(ROUNDS):
-        for which, count, into in zip((ours, theirs), repeats, samples, strict=True):
-            into.append(_seconds(which, count))
-    return statistics.median(samples[0]), statistics.median(samples[1])
-
-
-def _seconds(call: Callable[[], Any], count: int) -> float:
-    call()  # caches and threads are warm
-    start = time.perf_counter()
-    for _ in range(count):
-        call()
-    return (time.perf_counter() - start) / count
 
 
 def _figures(ours_s: float, theirs_s: float) -> Mapping[str, float]:
@@ -208,4 +223,4 @@ def _figures(ours_s: float, theirs_s: float) -> Mapping[str, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(shared_machine="--shared-machine" in sys.argv))
