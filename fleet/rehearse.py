@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,10 @@ from fleet.console import FleetError
 from fleet.engine import Engine, Summary
 from fleet.repair import repair
 from fleet.update_view import UpdateView
-from rehearsal.account import holdings
+from rehearsal.account import evidence, holdings
+from rehearsal.inputs import Evidence
 from rehearsal.roll_call import require_simulators
 from rehearsal.world import World
-from toolchain.locations import clone_dir
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,23 @@ class Rehearsal:
         stack: its name.
         world: where it happens.
         engine: the engine there.
-        policy_pack: the folder of the policy pack that the engine applies, None for none.
+        policies: arguments by which the engine applies the policy pack, none to leave it out.
     """
 
     stack: str
     world: World
     engine: Engine
-    policy_pack: Path | None
+    policies: tuple[str, ...]
 
     @classmethod
     def open(
-        cls, stack: str, world: World, identity: Identity, *, project: Path | None = None, policies: bool = True
+        cls,
+        stack: str,
+        world: World,
+        identity: Identity,
+        *,
+        project: Path | None = None,
+        policies: tuple[str, ...] = (),
     ) -> "Rehearsal":
         """Make everything ready; the caller holds the world.
 
@@ -58,7 +65,7 @@ class Rehearsal:
             world: where it happens; begun here.
             identity: what the clouds go by.
             project: the folder with Pulumi.yaml, this clone by default.
-            policies: whether the policy pack is applied.
+            policies: arguments by which the engine applies the policy pack.
 
         Raises:
             ToolchainError, FleetError: it can't be rehearsed; the message says why.
@@ -69,8 +76,7 @@ class Rehearsal:
             console.note(f"  {plugin}")
         engine = Engine(environment, project=world.project, whole=True)
         engine.select(stack)
-        pack = clone_dir() / "infra" / "policy"
-        return cls(stack, world, engine, pack if policies and (pack / "PulumiPolicy.yaml").is_file() else None)
+        return cls(stack, world, engine, policies)
 
     def up(self) -> Summary:
         """Bring the stack up in the simulated cloud."""
@@ -108,6 +114,18 @@ class Rehearsal:
             for (cloud, kind, state), number in sorted(counted.items())
         ]
 
+    def unproved(self) -> list[Mapping[str, str]]:
+        """List the inputs of which no more than the type could be checked."""
+        return [
+            {"cloud": cloud, "type": kind, "property": place}
+            for cloud, kind, place, found in evidence(self.world.memory)
+            if found == Evidence.TYPE
+        ]
+
+    def proved(self) -> Mapping[str, int]:
+        """Count inputs (by type and place) by how well they could be checked."""
+        return dict(Counter(found for *_, found in evidence(self.world.memory)))
+
     def export(self, file: Path) -> None:
         """Write the stack's state to a file, secrets encrypted."""
         try:
@@ -116,8 +134,8 @@ class Rehearsal:
             raise FleetError(f"{file} can't be written: {error}") from error
 
     def _run(self, operation: str, *arguments: str) -> Summary:
-        if self.policy_pack is not None and operation in {"up", "preview"}:
-            arguments = (*arguments, "--policy-pack", str(self.policy_pack))
+        if operation in {"up", "preview"}:
+            arguments = (*arguments, *self.policies)
         return self.engine.run(
             operation, self.stack, UpdateView(console.err, preview=operation == "preview"), *arguments
         )

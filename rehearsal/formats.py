@@ -43,13 +43,16 @@ def of_property(token: str, name: str) -> Format | None:
 
 
 def _address_range(value: str) -> str | None:
-    if "/" not in value and not re.match(r"^[0-9a-f:.]+$", value):
-        return None  # a name in place of a range: a service tag
     try:
         ipaddress.ip_network(value)
     except ValueError as error:
         return f"must be an address range in CIDR notation (RFC 4632): {error}"
     return None
+
+
+def _address_prefix(value: str) -> str | None:
+    """Check an address range of Azure, which may be a service tag: a name in its place."""
+    return None if re.fullmatch(r"[A-Za-z][A-Za-z0-9.]*|\*", value) else _address_range(value)
 
 
 def _policy(value: str) -> str | None:
@@ -101,10 +104,9 @@ _STATEMENT_KEYS: Final = frozenset(
     {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 )
 _FORMATS: Final = (
+    Format(re.compile(r"(source|destination)?[aA]ddressPrefix(es)?"), _address_prefix),
     Format(
-        re.compile(
-            r"(cidrBlocks?|cidrIpv[46]|ipCidrRange|addressPrefix(es)?|(pod|service|master).*[cC]idrs?(Block)?|.*Cidr(Block)?s?)"
-        ),
+        re.compile(r"(cidrBlocks?|cidrIpv[46]|ipCidrRange|(pod|service|master).*[cC]idrs?(Block)?|.*Cidr(Block)?s?)"),
         _address_range,
     ),
     Format(

@@ -41,11 +41,13 @@ class Finding:
         path: where it is, as the engine writes property paths.
         reason: what is there, and what would be right.
         is_error: whether the cloud would refuse it; else it is worth knowing.
+        is_secret: whether the value must not be shown.
     """
 
     path: str
     reason: str
     is_error: bool = True
+    is_secret: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}" if self.path else self.reason
@@ -136,7 +138,8 @@ class _Check:
             case Kind.ANY | Kind.ASSET | Kind.RESOURCE:
                 return
             case _ if not _fits(expected.kind, value):
-                yield Finding(format_path(path), f"is {_shown(value, hidden)}, must be {_described(expected)}")
+                reason = f"is {_shown(value, hidden)}, must be {_described(expected)}"
+                yield Finding(format_path(path), reason, is_secret=hidden)
             case _:
                 yield from self._scalar(expected, value, path, place=place, hidden=hidden)
 
@@ -170,7 +173,8 @@ class _Check:
         for check in self._checks(rule, place):
             self._note(place, Evidence.VALUES)
             if (wrong := check.violation(value)) is not None:
-                yield Finding(where, f"is {_shown(value, hidden)}, {wrong}")
+                reason = wrong.replace(str(value), "[secret]") if hidden else wrong
+                yield Finding(where, f"is {_shown(value, hidden)}, {reason}", is_secret=hidden)
                 return
 
     def _checks(self, rule: Rule | None, place: str) -> Iterator[Rule | formats.Format]:

@@ -273,7 +273,8 @@ def _first(templates: tuple[str, ...], known: Mapping[str, Any]) -> str:
 
 
 def _failure(finding: Finding) -> CheckFailure:
-    return CheckFailure(finding.path, finding.reason)
+    # The engine prints the value of a property that a failure names, whatever it is.
+    return CheckFailure("", str(finding)) if finding.is_secret else CheckFailure(finding.path, finding.reason)
 
 
 def _recovers(row: Row, inputs: Mapping[str, Any]) -> bool:

@@ -37,6 +37,7 @@ def rehearse(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
 ) -> None:
     """Rehearse stacks."""
+    from fleet.policies import policy_arguments  # noqa: PLC0415
     from fleet.rehearse import Identity, Rehearsal  # noqa: PLC0415 - the engine's part, not needed for --help
     from fleet.stacks import stack_file  # noqa: PLC0415
     from infra.config import Cloud, from_stack_file  # noqa: PLC0415
@@ -54,7 +55,12 @@ def rehearse(
         rehearsal = None
         for stack, each in settings.items():
             console.step(f"stack {stack} is rehearsed in {place.folder}, against simulators only")
-            rehearsal = Rehearsal.open(stack, place, Identity(each.account, each.region), policies=policies)
+            rehearsal = Rehearsal.open(
+                stack,
+                place,
+                Identity(each.account, each.region),
+                policies=policy_arguments(each) if policies else (),
+            )
             steps = {"up": rehearsal.up(), "preview": rehearsal.preview_nothing()}
             if down:
                 steps["down"] = rehearsal.down()
@@ -72,10 +78,15 @@ def rehearse(
             )
         if rehearsal is None:
             raise console.FleetError("name a stack")
-        held = rehearsal.holdings()
+        held, proved, unproved = rehearsal.holdings(), rehearsal.proved(), rehearsal.unproved()
         if export is not None:
             rehearsal.export(export)
     if as_json:
-        console.json_result({"stacks": report, "holds": held})
+        console.json_result({"stacks": report, "holds": held, "inputs": proved, "uncheckedInputs": unproved})
     else:
         console.result(held, ["cloud", "type", "state", "number"], as_json=False)
+        console.note(
+            f"inputs by how well they could be checked: {proved.get('values', 0)} against published values, "
+            f"{proved.get('free', 0)} free by their service's description, {proved.get('type', 0)} by type only "
+            "(--json lists these)"
+        )
