@@ -91,7 +91,7 @@ class Cluster(pulumi.ComponentResource):
         restricted = args.api.access is ApiAccess.RESTRICTED
         return container.Cluster(
             name,
-            name=scope.name(),
+            name=scope.cluster_name,
             location=scope.region,
             node_locations=list(args.zones),
             description=f"Model serving of {scope.stack}",
@@ -210,7 +210,9 @@ class Cluster(pulumi.ComponentResource):
                 sort_keys=False,
             )
 
-        endpoint = self.resource.control_plane_endpoints_config.apply(_dns_endpoint)
+        # The id is among them since a preview knows all of the configuration but the endpoint in it.
+        config = self.resource.control_plane_endpoints_config
+        endpoint = pulumi.Output.all(self.resource.id, config).apply(lambda known: _dns_endpoint(known[1]))
         return pulumi.Output.all(self.resource.name, endpoint).apply(render)
 
 

@@ -71,7 +71,7 @@ def _filter(scope: Scope) -> str:
     name = scope.name()
     return " OR ".join(
         (
-            f'resource.labels.cluster_name="{name}"',
+            f'resource.labels.cluster_name="{scope.cluster_name}"',
             f'(resource.type="gce_subnetwork" AND resource.labels.subnetwork_name:"{name}-")',
             f'(resource.type="nat_gateway" AND resource.labels.router_id:* AND labels.nat_name="{name}-nat")',
             f'(resource.type="cloudsql_database" AND resource.labels.region="{scope.region}")',

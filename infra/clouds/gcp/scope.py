@@ -12,6 +12,8 @@ from infra.config import StackSettings
 _NAME_LIMIT = 63
 """RFC 1035 labels, which names in Compute Engine, GKE and Cloud Storage are
 (cloud.google.com/compute/docs/naming-resources, cloud.google.com/storage/docs/buckets#naming)."""
+_CLUSTER_NAME_LIMIT = 40
+"""cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters#Cluster."""
 _ACCOUNT_ID_LIMIT = 30
 """Service account ids have 6 to 30 characters (cloud.google.com/iam/docs/service-accounts-create)."""
 _COMPACT_LIMIT = 20
@@ -60,6 +62,11 @@ class Scope:
     def name(self, part: str = "") -> str:
         """A name that is unique in the project, and the same in every update."""
         return stack_name(self.stack, part)
+
+    @property
+    def cluster_name(self) -> str:
+        """Name of the cluster."""
+        return shortened(self.name(), _CLUSTER_NAME_LIMIT)
 
     def bucket_name(self, part: str) -> str:
         """Bucket names are unique in the whole cloud: the project's id, which is too, makes them ours."""
