@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, TypeAlias
 
 from service.engine.interface import Delta
@@ -67,7 +68,8 @@ def put_all(items: Iterable[tuple[DeltaQueue, Item]]) -> None:
         if not queue.cancelled and not queue.loop.is_closed():
             by_loop.setdefault(queue.loop, []).append((queue, item))
     for loop, together in by_loop.items():
-        loop.call_soon_threadsafe(_receive_all, together)
+        with contextlib.suppress(RuntimeError):  # closed meanwhile, and so is whoever waited
+            loop.call_soon_threadsafe(_receive_all, together)
 
 
 def _receive_all(items: list[tuple[DeltaQueue, Item]]) -> None:

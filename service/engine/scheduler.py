@@ -45,7 +45,6 @@ class Scheduler:
     """Holds all choices that aren't finished. Belongs to the engine's thread.
 
     Attributes:
-        waiting: how many choices wait for their turn.
         preemptions: how often a choice had to give its blocks back.
         looked_up_tokens: tokens that were looked for in the cache.
         found_tokens: those of them that it held.
@@ -75,11 +74,6 @@ class Scheduler:
     def running(self) -> tuple[Choice, ...]:
         """Choices that hold blocks."""
         return tuple(self._running)
-
-    @property
-    def waiting(self) -> int:
-        """Choices that wait, those that ended meanwhile included."""
-        return len(self._waiting)
 
     @property
     def idle(self) -> bool:

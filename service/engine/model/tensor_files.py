@@ -7,7 +7,6 @@ error that names the tensor.
 from __future__ import annotations
 
 import json
-import math
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -85,14 +84,6 @@ class TensorFiles:
                     for name in names[:_SHOWN]
                 ]
                 raise ModelLoadError(f"tensor {', '.join(shapes)}{more}: {means}")
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._shapes
-
-    @property
-    def elements(self) -> int:
-        """Numbers in all tensors together."""
-        return sum(math.prod(shape) for shape in self._shapes.values())
 
     def tensor(self, name: str) -> torch.Tensor:
         """One tensor, in its stored type, on the CPU.
