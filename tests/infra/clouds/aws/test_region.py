@@ -98,11 +98,28 @@ def test_the_cluster_is_private_logged_and_encrypted(region: Recorder) -> None:
     assert "deploy-production" in str(region.of("aws:eks/accessEntry:AccessEntry"))
 
 
-def test_restricted_access_names_its_ranges(make_region: Callable[..., Recorder]) -> None:
-    region = make_region(api={"access": "restricted", "authorized_ranges": ["203.0.113.0/24"]})
-    (cluster,) = region.of("aws:eks/cluster:Cluster").values()
+@pytest.fixture(scope="module")
+def closed(make_region: Callable[..., Recorder]) -> Recorder:
+    """A region of a closed network: no front, an API that office addresses reach, a file system before the bucket."""
+    return make_region(
+        api={"access": "restricted", "authorized_ranges": ["203.0.113.0/24"]},
+        ingress={"front_only": False},
+        storage={"fast_cache": True},
+    )
+
+
+def test_restricted_access_names_its_ranges(closed: Recorder) -> None:
+    (cluster,) = closed.of("aws:eks/cluster:Cluster").values()
     assert cluster["vpcConfig"]["publicAccessCidrs"] == ["203.0.113.0/24"]
-    assert not region.of("modelfleet:aws:Tunnel"), "nobody needs a tunnel to what is reached without"
+    assert not closed.of("modelfleet:aws:Tunnel"), "nobody needs a tunnel to what is reached without"
+
+
+def test_the_fast_cache_is_of_the_bucket_and_under_its_key(closed: Recorder, region: Recorder) -> None:
+    (cache,) = closed.of("aws:fsx/lustreFileSystem:LustreFileSystem").values()
+    assert cache["kmsKeyId"].endswith(":storage")
+    (link,) = closed.of("aws:fsx/dataRepositoryAssociation:DataRepositoryAssociation").values()
+    assert link["dataRepositoryPath"] == "s3://data-id/models"
+    assert not region.of("aws:fsx/lustreFileSystem:LustreFileSystem")
 
 
 def test_nodes_keep_pods_from_their_metadata_and_stripe_their_disks(region: Recorder) -> None:
@@ -162,17 +179,14 @@ def test_images_are_named_by_digest(region: Recorder) -> None:
     assert all("@sha256:" in image for image in images)
 
 
-def test_the_origin_takes_connections_from_the_front_alone(
-    region: Recorder, make_region: Callable[..., Recorder]
-) -> None:
+def test_the_origin_takes_connections_from_the_front_alone(region: Recorder, closed: Recorder) -> None:
     rules = region.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
     assert rules["origin-from-front"]["prefixListId"] == "pl-3b927c52"
     assert not any(rule.get("cidrIpv4") == "0.0.0.0/0" for rule in rules.values())
     (listener,) = region.of("aws:lb/listener:Listener").values()
     assert (listener["protocol"], "TLS13-1-2" in listener["sslPolicy"]) == ("TLS", True)
 
-    alone = make_region(ingress={"front_only": False})
-    (balancer,) = alone.of("aws:lb/loadBalancer:LoadBalancer").values()
+    (balancer,) = closed.of("aws:lb/loadBalancer:LoadBalancer").values()
     assert balancer["internal"] is True
 
 
