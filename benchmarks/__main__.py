@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable, Mapping
 
-from benchmarks import cold_start, preview_overhead, rolling_update
+from benchmarks import cold_start, kernels, preview_overhead, rolling_update
 
 BENCHMARKS: Mapping[str, Callable[[], int]] = {
     "preview_overhead": preview_overhead.main,
     "cold_start": cold_start.main,
     "rolling_update": rolling_update.main,
+    "kernels": kernels.main,
 }
 
 if __name__ == "__main__":
