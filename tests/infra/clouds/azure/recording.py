@@ -1,20 +1,27 @@
-"""The Azure region's resources, recorded without an engine (Pulumi's own mocks)."""
+"""Programs of Azure's stacks, recorded without an engine (Pulumi's own mocks)."""
 
 import asyncio
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pulumi
-import pytest
 import yaml
 
-from infra.clouds.azure import AzureRegion
 from infra.config import StackSettings, from_stack_file
+from tenants import Tenant, TenantState
 
 ROOT = Path(__file__).parents[4]
+STACK = "azure-westeurope"
+TENANTS = (
+    Tenant(name="acme", stacks=(STACK,)),
+    Tenant(name="globex", stacks=(STACK,), state=TenantState.SUSPENDED, suspended_since=date(2026, 1, 1)),
+    Tenant(name="initech", stacks=(STACK,), state=TenantState.LEAVING, suspended_since=date(2026, 1, 1)),
+)
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
 
@@ -40,7 +47,7 @@ COMPUTED: dict[str, dict[str, Any]] = {
     "azure-native:dbforpostgresql:Server": {"fullyQualifiedDomainName": "database.invalid"},
     "azure-native:redisenterprise:RedisEnterprise": {"hostName": "cache.invalid"},
     "azure-native:containerservice:ManagedCluster": {
-        "oidcIssuerProfile": {"enabled": True, "issuerUrl": "https://issuer.invalid/"}
+        "oidcIssuerProfile": {"enabled": True, "issuerURL": "https://issuer.invalid/"}
     },
     "azure-native:cdn:AFDEndpoint": {"hostName": "front.azurefd.invalid"},
     "azure-native:cdn:AFDCustomDomain": {"validationProperties": {"validationToken": "token", "expirationDate": ""}},
@@ -86,6 +93,7 @@ class Recorder(pulumi.runtime.Mocks):
     """Everything that a program registered: its inputs and what the engine was told of it."""
 
     made: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    options: dict[tuple[str, str], pulumi.ResourceOptions] = field(default_factory=dict)
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self.made[args.typ, args.name] = dict(args.inputs)
@@ -93,6 +101,8 @@ class Recorder(pulumi.runtime.Mocks):
         own = {"azure-native:storage:StorageAccount": "accountName", "azure-native:cdn:AFDEndpoint": "endpointName"}
         name = args.inputs.get(own.get(args.typ, ""), name)
         outputs = {"name": name, **args.inputs, **COMPUTED.get(args.typ, {})}
+        if args.typ == "azure-native:keyvault:Vault":
+            outputs["properties"] = {**args.inputs["properties"], "vaultUri": f"https://{name}.vault.invalid/"}
         identity = args.inputs.get("identity")
         if isinstance(identity, dict):  # given as a list of ids, answered as a map by id
             given = identity.get("userAssignedIdentities") or []
@@ -100,11 +110,20 @@ class Recorder(pulumi.runtime.Mocks):
         return f"/subscriptions/{SUBSCRIPTION}/{args.typ}/{args.name}", outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        return CALLS[args.token], None
+        return CALLS[args.token], []
 
     def of(self, kind: str) -> dict[str, dict[str, Any]]:
         """Inputs of all resources of a type, without its package, by name."""
         return {name: inputs for (typ, name), inputs in self.made.items() if typ.endswith(f":{kind}")}
+
+    def note(self, args: pulumi.ResourceTransformationArgs) -> None:
+        """A transformation that changes nothing and keeps what the engine is told about a resource."""
+        self.options[args.type_, args.name] = args.opts
+
+    def options_of(self, kind: str, name: str) -> pulumi.ResourceOptions:
+        """What the engine was told about a resource."""
+        (found,) = (opts for (typ, known), opts in self.options.items() if typ.endswith(f":{kind}") and known == name)
+        return found
 
     def one(self, kind: str, name: str | None = None) -> dict[str, Any]:
         """Inputs of the only resource of a type, or of the one with this name."""
@@ -115,33 +134,36 @@ class Recorder(pulumi.runtime.Mocks):
         return only
 
 
-def record(program: Callable[[], None], stack: str) -> Recorder:
-    """Run a program to its end and give what it registered."""
+def record(program: Callable[[pulumi.ResourceOptions], object], stack: str) -> Recorder:
+    """Run a program to its end and give what it registered.
+
+    Args:
+        program: Makes components with the options that it is given.
+        stack: Name of the stack.
+    """
     recorder = Recorder()
     asyncio.set_event_loop(asyncio.new_event_loop())
     pulumi.runtime.set_mocks(recorder, project="modelfleet", stack=stack)
-    pulumi.runtime.test(program)()
+    options = pulumi.ResourceOptions(transformations=[recorder.note])
+    pulumi.runtime.test(lambda: program(options))()
     return recorder
 
 
-@pytest.fixture(scope="session")
-def settings() -> StackSettings:
-    return from_stack_file(ROOT / "Pulumi.azure-westeurope.yaml")
+def settings_of(stack: str, **changed: Any) -> StackSettings:
+    """What a stack file of the repository says, with some keys changed."""
+    return from_stack_file(ROOT / f"Pulumi.{stack}.yaml").model_copy(update=changed)
 
 
-@pytest.fixture(scope="session")
-def recorded() -> Callable[[Callable[[], None], str], Recorder]:
-    return record
+@cache
+def whole_region() -> Recorder:
+    """The repository's region with one tenant of each state, every facet asked for; made once for all tests."""
+    from infra.clouds.azure import AzureRegion  # noqa: PLC0415 - the SDK takes seconds to import
 
+    def program(options: pulumi.ResourceOptions) -> None:
+        region = AzureRegion("region", settings_of(STACK, tenants=TENANTS), options)
+        for facet in ("network", "keys", "cluster", "storage", "registry", "gpu_pools", "identity", "database"):
+            assert getattr(region, facet) is not None
+        assert region.ingress.host
+        assert set(region.tenants) == {tenant.name for tenant in TENANTS}
 
-@pytest.fixture(scope="session")
-def region(settings: StackSettings) -> Recorder:
-    return record(lambda: use(AzureRegion("region", settings)), "azure-westeurope")
-
-
-def use(made: Any) -> None:
-    """Ask for every facet, as the program does."""
-    for facet in ("network", "keys", "cluster", "storage", "registry", "gpu_pools", "identity", "database", "cache"):
-        assert getattr(made, facet) is not None
-    assert made.ingress.host
-    assert made.tenants is not None
+    return record(program, STACK)
