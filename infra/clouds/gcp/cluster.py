@@ -210,9 +210,9 @@ class Cluster(pulumi.ComponentResource):
                 sort_keys=False,
             )
 
-        # The id is among them since a preview knows all of the configuration but the endpoint in it.
+        # After the id, since a preview knows all of the configuration but the endpoint in it.
         config = self.resource.control_plane_endpoints_config
-        endpoint = pulumi.Output.all(self.resource.id, config).apply(lambda known: _dns_endpoint(known[1]))
+        endpoint = self.resource.id.apply(lambda _: config.apply(_dns_endpoint))
         return pulumi.Output.all(self.resource.name, endpoint).apply(render)
 
 
