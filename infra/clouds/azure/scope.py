@@ -14,6 +14,8 @@ import pulumi
 from infra.config import StackSettings
 
 _NATIVE = "azure-native:"
+_PLACED_BY_THEIR_PARENT = frozenset({"azure-native:keyvault:Key"})
+"""Types that answer with a location and take none."""
 _DIGITS = 12
 """Hex digits of the hash in names that are unique in all of Azure: 48 bits, which leaves room for a word."""
 
@@ -101,6 +103,7 @@ class Scope:
         if "tags" in props:
             own = props["tags"]
             props["tags"] = {**self.tags, **(own if isinstance(own, dict) else {})}
-        if "location" in props and props["location"] is None and self.location:
+        placed = args.type_ not in _PLACED_BY_THEIR_PARENT and "location" in props
+        if placed and props["location"] is None and self.location:
             props["location"] = self.location
         return pulumi.ResourceTransformationResult(props=props, opts=args.opts)
