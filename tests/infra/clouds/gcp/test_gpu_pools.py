@@ -2,14 +2,21 @@
 
 from typing import Any
 
+import pulumi
 import pytest
 
 import catalog
 from catalog import InterconnectKind
 from infra.clouds.gcp import GcpRegion
+from infra.clouds.gcp.address_plan import AddressPlan
+from infra.clouds.gcp.gpu_networks import GpuNetworks, GpuNetworksArgs
+from infra.clouds.gcp.gpu_pools import GpuPools, GpuPoolsArgs, fabrics
 from infra.clouds.gcp.machines import MACHINES, Fabric
+from infra.clouds.gcp.node_pools import NodeTemplate
+from infra.clouds.gcp.scope import Scope
+from infra.clouds.gcp.zones import zones_of
 from infra.config import GpuPoolSettings, Replacement, Rung, SettingsError
-from tests.infra.clouds.gcp.recording import Recorder, record, settings
+from tests.infra.clouds.gcp.recording import NUMBER, PROJECT, Recorder, record, settings
 
 FABRICS = {
     InterconnectKind.GPUDIRECT_TCPX: Fabric.TCPX,
@@ -24,8 +31,15 @@ def pool(**values: object) -> GpuPoolSettings:
 
 
 def pools_of(*pools: GpuPoolSettings) -> dict[str, dict[str, Any]]:
-    made = record(lambda: GcpRegion("region", settings(gpu_pools=pools)))
-    return {name: each for name, each in made.of("NodePool").items() if name not in {"system", "general"}}
+    def program() -> None:
+        scope = Scope("gcp-europe-west4", PROJECT, pulumi.Output.from_input(NUMBER), "europe-west4", "production")
+        template = NodeTemplate("nodes@example.iam.gserviceaccount.com", "key", {}, "node")
+        ranges = AddressPlan.of("10.48.0.0/16").gpu_networks
+        networks = GpuNetworks("gpu-networks", scope, GpuNetworksArgs(fabrics(pools), ranges))
+        zones = zones_of(scope.region, 3)
+        GpuPools("gpu-pools", scope, GpuPoolsArgs(pools, "cluster", zones, template, networks, confidential=False))
+
+    return record(program).of("NodePool")
 
 
 def test_a_ladder_is_one_pool_per_rung_in_the_order_of_its_compute_class(region: Recorder) -> None:
@@ -136,7 +150,7 @@ def test_installers_are_named_by_digest_and_kept_to_their_gpu(region: Recorder) 
 
 def test_a_group_without_its_plugins_image_is_refused() -> None:
     with pytest.raises(SettingsError, match="networkImage is missing"):
-        pools_of(pool(sku="a3-megagpu-8g", groupSize=2))
+        record(lambda: GcpRegion("region", settings(gpu_pools=(pool(sku="a3-megagpu-8g", groupSize=2),))))
 
 
 def test_a_tenants_pool_keeps_everybody_else_off() -> None:
