@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.training.completion import MOST_TOKENS
+from models.training.documents import DOCSTRING_ONE_IN
+from models.training.export import REPETITION_PENALTY
 
 if TYPE_CHECKING:
     from models.training.results import Results, SampleRecord
@@ -85,7 +87,9 @@ Qwen3's architecture: {model.layers} layers, hidden size {model.hidden_size}, Sw
 {model.query_heads} query heads on {model.key_value_heads} key/value heads of {model.head_dim}, QK norm, RoPE, tied
 embeddings; {model.weights:,} weights stored as {model.stored_as}. Context: {model.context_tokens} tokens, prompt
 included. Tokenizer: byte-level BPE with {model.vocabulary:,} tokens; a line break and the indentation after it are
-one token. A completion ends with `<|endoftext|>`. The chat template passes the last message on as the prompt: the
+one token. A completion ends with `<|endoftext|>`. `generation_config.json` asks for
+a repetition penalty of {REPETITION_PENALTY}, which transformers and this repository's server apply unless a request
+says otherwise. The chat template passes the last message on as the prompt: the
 model knows no conversation.
 """
 
@@ -100,7 +104,9 @@ in {training.steps:,} steps of {training.batch_tokens:,} tokens, {training.minut
 ({training.threads} threads, {speed:,.0f} tokens a second), torch {training.torch}, seed {training.seed}. Muon for the
 matrices, AdamW for the rest; learning rate warmed up, stable, then linear to zero. The corpus (SHA-256
 `{corpus.sha256}`) is Python alone: single functions, small classes and windows of modules, without doubles, tests,
-tables and generated files, long docstrings cut to their first paragraph.
+tables and generated files. All of it is in the one layout of `ast.unparse`, without comments; one function in
+{DOCSTRING_ONE_IN} keeps the first sentence of its docstring, so the model reads docstrings and seldom writes one. The
+held-out part is in the same layout.
 
 To make another: `python -m models.training train`, then `python -m models.training publish`.
 """
@@ -109,7 +115,7 @@ To make another: `python -m models.training train`, then `python -m models.train
 def _samples(samples: list[SampleRecord]) -> str:
     parts = [
         "## Twenty completions\n",
-        "Greedy. The prompts were fixed before any finished model answered them; none is left out.\n",
+        "Greedy, with the model's own repetition penalty. The prompts were fixed beforehand; none is left out.\n",
     ]
     for sample in samples:
         notes = [] if sample.parses else ["doesn't parse"]

@@ -176,6 +176,25 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplingDefaults:
+    """What a model asks for where a request says nothing; None where it asks for nothing either.
+
+    Attributes:
+        temperature: see `SamplingParams`, as all others.
+        top_p: likewise.
+        top_k: likewise.
+        min_p: likewise.
+        repetition_penalty: likewise.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What is served.
 
@@ -185,6 +204,7 @@ class ModelInfo:
         context_tokens: most tokens of prompt and completion together.
         vocabulary_size: token ids are below this.
         created: Unix seconds when it was loaded.
+        defaults: how its makers want it sampled.
     """
 
     name: str
@@ -192,6 +212,7 @@ class ModelInfo:
     context_tokens: int
     vocabulary_size: int
     created: int
+    defaults: SamplingDefaults = SamplingDefaults()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import torch
 
 from service.engine.block_pool import BlockPool
 from service.engine.engine_loop import EngineLoop
+from service.engine.generation_config import read_sampling_defaults
 from service.engine.interface import ChatMessage, ModelInfo, ModelLoadError
 from service.engine.kernels.operations import best_operations
 from service.engine.local_runner import LocalRunner
@@ -138,7 +139,14 @@ def load_engine(
     runner = LocalRunner(decoder, sampler, decoder.new_cache(blocks + 1, options.block_size, half))
     return LoadedEngine(
         folder,
-        ModelInfo(name, digest, context_tokens, description.vocabulary_size, created=int(time.time())),
+        ModelInfo(
+            name,
+            digest,
+            context_tokens,
+            description.vocabulary_size,
+            created=int(time.time()),
+            defaults=read_sampling_defaults(path),
+        ),
         _loop(runner, folder, blocks=blocks, context_tokens=context_tokens, device=device, options=options),
         PrefixHasher(
             options.block_size,

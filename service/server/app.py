@@ -98,7 +98,8 @@ def _add_generation(api: FastAPI, serving: Serving, metrics: ServerMetrics) -> N
         engine = serving.engine()
         _require_model(engine, body.model)
         prompt = await engine.tokenize(body.prompt) if isinstance(body.prompt, str) else tuple(body.prompt)
-        return await answer(request, prompt, body, body.sampling(body.limit()), CompletionFormat())
+        sampling = body.sampling(body.limit(), engine.model_info().defaults)
+        return await answer(request, prompt, body, sampling, CompletionFormat())
 
     @api.post("/v1/chat/completions")
     async def chat_completions(body: ChatBody, request: Request) -> Response:
@@ -106,7 +107,7 @@ def _add_generation(api: FastAPI, serving: Serving, metrics: ServerMetrics) -> N
         engine = serving.engine()
         _require_model(engine, body.model)
         prompt = await engine.tokenize_chat([message.to_message() for message in body.messages])
-        sampling = body.sampling(body.limit(), prompt.stop)
+        sampling = body.sampling(body.limit(), engine.model_info().defaults, prompt.stop)
         return await answer(request, prompt.token_ids, body, sampling, ChatFormat())
 
     async def answer(

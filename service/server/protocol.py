@@ -10,12 +10,14 @@ Meaning and ranges: https://platform.openai.com/docs/api-reference/chat/create a
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from service.engine.interface import ChatMessage, SamplingParams
+from service.engine.interface import ChatMessage, SamplingDefaults, SamplingParams
+
+Number = TypeVar("Number", int, float)
 
 # OpenAI's documented limits.
 _STOP_STRINGS = 4
@@ -152,23 +154,31 @@ class GenerationBody(_Body):
         """Whether a stream ends with the usage."""
         return self.stream_options is not None and self.stream_options.include_usage
 
-    def sampling(self, max_tokens: int | None, more_stop: tuple[str, ...] = ()) -> SamplingParams:
-        """The engine's parameters."""
+    def sampling(
+        self, max_tokens: int | None, defaults: SamplingDefaults, more_stop: tuple[str, ...] = ()
+    ) -> SamplingParams:
+        """The engine's parameters: the request's, else the model's, else OpenAI's."""
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
         return SamplingParams(
             max_tokens=max_tokens,
-            temperature=1.0 if self.temperature is None else self.temperature,
-            top_p=1.0 if self.top_p is None else self.top_p,
-            top_k=max(self.top_k or 0, 0),
-            min_p=self.min_p or 0.0,
+            temperature=_first(self.temperature, defaults.temperature, 1.0),
+            top_p=_first(self.top_p, defaults.top_p, 1.0),
+            top_k=max(_first(self.top_k, defaults.top_k, 0), 0),
+            min_p=_first(self.min_p, defaults.min_p, 0.0),
             presence_penalty=self.presence_penalty or 0.0,
             frequency_penalty=self.frequency_penalty or 0.0,
-            repetition_penalty=self.repetition_penalty or 1.0,
+            repetition_penalty=_first(self.repetition_penalty, defaults.repetition_penalty, 1.0),
             logit_bias={int(token): bias for token, bias in (self.logit_bias or {}).items()},
             seed=self.seed,
             stop=(*stop, *more_stop),
             ignore_eos=self.ignore_eos,
         )
+
+
+def _first(asked: Number | None, default: Number | None, neutral: Number) -> Number:
+    if asked is not None:
+        return asked
+    return neutral if default is None else default
 
 
 class CompletionBody(GenerationBody):

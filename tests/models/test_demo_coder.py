@@ -39,9 +39,6 @@ def test_the_card_says_what_was_measured(results: Results) -> None:
     assert [sample.prompt for sample in results.samples] == list(prompts.SAMPLES)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="trained on 4 million tokens so far, this model falls into repetition; it needs more training"
-)
 def test_fibonacci_completes_into_code_that_parses(completer: Completer) -> None:
     made = completer.complete("def fibonacci(n):")
     assert made.parses()
