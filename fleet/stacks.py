@@ -83,8 +83,8 @@ class Stack:
             record_flavour(self.backend, self.name, self.flavour)
             if self.settings.cloud is not Cloud.LOCAL:
                 # Policies on several resources together are judged at the end of a run: here before anything is made.
-                self._run("preview", *policy_arguments(self.settings))
-            return self._run("up", "--yes", "--skip-preview", *policy_arguments(self.settings))
+                self._run("preview", *policy_arguments())
+            return self._run("up", "--yes", "--skip-preview", *policy_arguments())
 
     def preview(self) -> Summary:
         """Show what `up` would do; nothing is touched.
@@ -98,7 +98,7 @@ class Stack:
                 f"cluster {name} is {state}, so nothing can be said about what is in it: `fleet cluster start {name}` "
                 f"first, or `fleet up {self.name}`, which starts it too"
             )
-        return self._run("preview", *policy_arguments(self.settings))
+        return self._run("preview", *policy_arguments())
 
     def refresh(self) -> Summary:
         """Bring the state up to what really is there."""

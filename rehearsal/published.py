@@ -38,8 +38,10 @@ class Node(Protocol):
 class Source(Protocol):
     """Where a cloud's values are published."""
 
-    version: str
-    """Changes when what is published does."""
+    @property
+    def version(self) -> str:
+        """Changes when what is published does."""
+        ...
 
     def node(self, place: str) -> Node | None:
         """Give the place of a name, as tables write it; None if there is none."""

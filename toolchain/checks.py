@@ -113,6 +113,7 @@ _CHECKS: dict[str, Callable[[], Iterator[str]]] = {
     "workflows": _actionlint,
     "workflow security": _program(_venv("zizmor"), "--offline", "--quiet", "--pedantic", ".github"),
     "stack files": _program(_venv("fleet"), "config", "check"),
+    "schemas": _program(_venv("fleet"), "config", "schema", "--check"),
     "no index host": _no_index_hosts,
     "lock file": _lock_is_current,
 }

@@ -59,7 +59,7 @@ def rehearse(
                 stack,
                 place,
                 Identity(each.account, each.region),
-                policies=policy_arguments(each) if policies else (),
+                policies=policy_arguments() if policies else (),
             )
             steps = {"up": rehearsal.up(), "preview": rehearsal.preview_nothing()}
             if down:

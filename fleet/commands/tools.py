@@ -55,6 +55,10 @@ def ensure(
     if purpose == "up" and choose_flavour().is_official:
         tools.remove("pulumi")
     builder.ensure_all(tools)
+    if purpose == "test":
+        from service.engine.kernels.build import build  # noqa: PLC0415
+
+        build()
 
 
 @app.command(name="list")
