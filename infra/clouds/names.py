@@ -8,6 +8,8 @@ NAMESPACE = "modelfleet"
 """Where the gateway and the model servers run."""
 SERVER_ACCOUNT = "model-server"
 """The model server's service account: it reads weights."""
+GATEWAY_ACCOUNT = "gateway"
+"""The gateway's service account: it logs in to the database and the cache."""
 TENANT_ACCOUNT = "tenant"
 """The service account in each tenant's namespace: it reaches the tenant's own data."""
 

@@ -153,9 +153,13 @@ class Identity:
     Attributes:
         server_annotations: Annotations of the model server's service account (EKS Pod Identity and AKS or GKE
             workload identity read them); empty where pods need no cloud credentials.
+        gateway_annotations: The same of the gateway's.
+        pod_labels: Labels of pods that use such an identity.
     """
 
     server_annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    gateway_annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """The gateway: the only way in. TLS, identity, and a stream to the model servers."""
 
 import json
+from collections.abc import Mapping
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.clouds import Region
+from infra.clouds.names import GATEWAY_ACCOUNT
 from infra.cluster.hardening import labels, selector
 from infra.cluster.isolation import GATEWAY_ADMIN_PORT, GATEWAY_PORT, Isolation
 from infra.cluster.serving import Serving
@@ -42,11 +44,17 @@ class Gateway(pulumi.ComponentResource):
             deleted_with=region.cluster.lifetime,
             depends_on=[isolation],
         )
+        account = k8s.core.v1.ServiceAccount(
+            "gateway-account",
+            metadata=self._metadata(GATEWAY_ACCOUNT, region.identity.gateway_annotations),
+            automount_service_account_token=False,
+            opts=self._inside,
+        )
         workload = Workload(
             _NAME,
             region=region,
             namespace=isolation.namespace,
-            pod=self._pod(serving),
+            pod=self._pod(serving, account.metadata.name),
             replicas=settings.gateway.replicas,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[isolation]),
         )
@@ -55,7 +63,7 @@ class Gateway(pulumi.ComponentResource):
         attach = region.ingress.attach
         self.service = k8s.core.v1.Service(
             "gateway-service",
-            metadata=self._metadata(_NAME, dict(region.ingress.service_annotations)),
+            metadata=self._metadata(_NAME, region.ingress.service_annotations),
             spec=self._load_balancer() if attach is None else self._targets(),
             opts=outside,
         )
@@ -64,9 +72,14 @@ class Gateway(pulumi.ComponentResource):
         self.endpoint = pulumi.Output.concat("https://", region.ingress.host)
         self.register_outputs({"endpoint": self.endpoint})
 
-    def _metadata(self, name: str, annotations: dict[str, str] | None = None) -> k8s.meta.v1.ObjectMetaArgs:
+    def _metadata(
+        self, name: str, annotations: Mapping[str, pulumi.Input[str]] | None = None
+    ) -> k8s.meta.v1.ObjectMetaArgs:
         return k8s.meta.v1.ObjectMetaArgs(
-            name=name, namespace=self._namespace, labels=dict(labels(_NAME)), annotations=annotations
+            name=name,
+            namespace=self._namespace,
+            labels=dict(labels(_NAME)),
+            annotations=None if annotations is None else dict(annotations),
         )
 
     def _load_balancer(self) -> k8s.core.v1.ServiceSpecArgs:
@@ -83,7 +96,7 @@ class Gateway(pulumi.ComponentResource):
             ports=[k8s.core.v1.ServicePortArgs(name="https", port=443, target_port="https")],
         )
 
-    def _pod(self, serving: Serving) -> Pod:
+    def _pod(self, serving: Serving, service_account: pulumi.Input[str]) -> Pod:
         gateway = self._settings.gateway
         return Pod(
             image=self._region.registry.gateway,
@@ -103,6 +116,7 @@ class Gateway(pulumi.ComponentResource):
             drain_timeout_s=gateway.drain_timeout_s,
             cpu=gateway.cpu,
             memory=gateway.memory,
+            service_account=service_account,
             mounts=[
                 Mount.scratch("scratch", "/tmp", "64Mi"),  # noqa: S108 - the pod's own
                 Mount.secret("tls", _TLS, self._certificate()),

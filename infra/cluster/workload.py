@@ -130,7 +130,7 @@ class Workload(pulumi.ComponentResource):
                     rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0)
                 ),
                 template=k8s.core.v1.PodTemplateSpecArgs(
-                    metadata=k8s.meta.v1.ObjectMetaArgs(labels=dict(labels(name))),
+                    metadata=k8s.meta.v1.ObjectMetaArgs(labels={**labels(name), **region.identity.pod_labels}),
                     spec=k8s.core.v1.PodSpecArgs(
                         service_account_name=pod.service_account,
                         automount_service_account_token=False,

@@ -13,11 +13,7 @@ import pulumi_aws as aws
 
 from infra.clouds.aws.policy_document import Statement, document, trust
 from infra.clouds.aws.scope import Scope
-
-NAMESPACE = "modelfleet"
-"""Where `infra/cluster` puts gateway and servers."""
-SERVER_ACCOUNT = "model-server"
-GATEWAY_ACCOUNT = "gateway"
+from infra.clouds.names import GATEWAY_ACCOUNT, NAMESPACE, SERVER_ACCOUNT
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,9 @@ from infra.clouds.aws.keys import USE, KeyArgs, make_key
 from infra.clouds.aws.policy_document import Statement
 from infra.clouds.aws.scope import Scope
 from infra.clouds.aws.storage import TENANTS_PREFIX, read_statements, write_statements
+from infra.clouds.names import TENANT_ACCOUNT
 from infra.clouds.region import TenantPlace
 from infra.config import Tenant
-
-SERVICE_ACCOUNT = "tenant"
-"""Of every tenant's namespace: what its pods run as."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class Tenants(pulumi.ComponentResource):
                 scope=scope,
                 cluster=args.cluster,
                 namespace=name,
-                service_account=SERVICE_ACCOUNT,
+                service_account=TENANT_ACCOUNT,
                 statements=[
                     *read_statements(args.bucket_arn, prefix, key.arn),
                     *write_statements(args.bucket_arn, prefix, key.arn),

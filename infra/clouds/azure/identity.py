@@ -12,10 +12,6 @@ from pulumi_azure_native import managedidentity
 
 from infra.clouds.azure.scope import Scope
 
-NAMESPACE = "modelfleet"
-SERVER_ACCOUNT, GATEWAY_ACCOUNT = "model-server", "gateway"
-"""Namespace and service accounts of `infra/cluster/`."""
-
 CLIENT_ID_ANNOTATION = "azure.workload.identity/client-id"
 USE_LABEL = "azure.workload.identity/use"
 """Pods carry this label, as `true`: AKS projects the token into those that do."""

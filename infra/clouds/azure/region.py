@@ -16,13 +16,7 @@ from infra.clouds.azure.database import Database, DatabaseArgs
 from infra.clouds.azure.gpu_daemons import TOLERATED, GpuDaemons, GpuDaemonsArgs
 from infra.clouds.azure.gpu_ladder import plan
 from infra.clouds.azure.gpu_pools import ROLE_LABEL, SERVING_ROLE, GpuPools, GpuPoolsArgs
-from infra.clouds.azure.identity import (
-    GATEWAY_ACCOUNT,
-    NAMESPACE,
-    SERVER_ACCOUNT,
-    WorkloadIdentity,
-    WorkloadIdentityArgs,
-)
+from infra.clouds.azure.identity import USE_LABEL, WorkloadIdentity, WorkloadIdentityArgs
 from infra.clouds.azure.ingress import Ingress, IngressArgs, Origin
 from infra.clouds.azure.keys import Keys, KeysArgs
 from infra.clouds.azure.logs import Logs, LogsArgs
@@ -32,6 +26,7 @@ from infra.clouds.azure.registry import Registry, RegistryArgs
 from infra.clouds.azure.scope import Scope
 from infra.clouds.azure.storage import Storage, StorageArgs
 from infra.clouds.azure.tenants import Tenants, TenantsArgs
+from infra.clouds.names import GATEWAY_ACCOUNT, NAMESPACE, SERVER_ACCOUNT
 from infra.clouds.region import Cluster as ClusterFacet
 from infra.clouds.region import Endpoint, Identity, KeyPurpose, TenantPlace
 from infra.clouds.region import GpuPools as GpuPoolsFacet
@@ -124,8 +119,12 @@ class AzureRegion(pulumi.ComponentResource):
 
     @property
     def identity(self) -> Identity:
-        """The model server's identity; its pods carry the label `identity.USE_LABEL` too."""
-        return Identity(server_annotations=self._server.annotations)
+        """The model server's and the gateway's."""
+        return Identity(
+            server_annotations=self._server.annotations,
+            gateway_annotations=self._gateway.annotations,
+            pod_labels={USE_LABEL: "true"},
+        )
 
     @property
     def database(self) -> Endpoint:
@@ -164,11 +163,6 @@ class AzureRegion(pulumi.ComponentResource):
     def origin(self) -> Origin:
         """What the stack `global` joins by private link."""
         return self._ingress.origin
-
-    @property
-    def gateway_annotations(self) -> Mapping[str, pulumi.Input[str]]:
-        """Annotations of the gateway's service account, which database and cache know."""
-        return self._gateway.annotations
 
     @property
     def bastion(self) -> pulumi.Output[str] | None:

@@ -20,15 +20,13 @@ from infra.clouds.azure.protection import lock
 from infra.clouds.azure.roles import Role, grant
 from infra.clouds.azure.scope import Scope
 from infra.clouds.azure.storage_account import Redundancy, StorageAccount, StorageAccountArgs
+from infra.clouds.names import TENANT_ACCOUNT, tenant_namespace
 from infra.clouds.region import TenantPlace
 from infra.config import EncryptionSettings, StorageSettings
 from tenants import Tenant, TenantState
 
 FILES = "files"
 """The container of a tenant's account."""
-
-SERVICE_ACCOUNT = "workload"
-"""The service account of a tenant's namespace that its identity trusts."""
 
 MOST_TENANTS = 240
 """A subscription has 250 storage accounts in a region unless it asks for more; ten are for everything else
@@ -102,7 +100,7 @@ class Tenants(pulumi.ComponentResource):
         workload = WorkloadIdentity(label, WorkloadIdentityArgs(args.scope, args.resource_group), opts=inside)
         if active:
             workload.trust(
-                issuer=args.oidc_issuer, namespace=tenant_namespace(tenant.name), service_account=SERVICE_ACCOUNT
+                issuer=args.oidc_issuer, namespace=tenant_namespace(tenant.name), service_account=TENANT_ACCOUNT
             )
             made.append(
                 grant(
@@ -150,8 +148,3 @@ class Tenants(pulumi.ComponentResource):
             guarded=guarded,
         )
         return key
-
-
-def tenant_namespace(tenant: str) -> str:
-    """The namespace that a tenant's pods are in."""
-    return f"tenant-{tenant}"

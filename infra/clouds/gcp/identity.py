@@ -10,10 +10,8 @@ import pulumi
 import pulumi_gcp as gcp
 
 from infra.clouds.gcp.scope import Scope
-from infra.clouds.names import NAMESPACE, SERVER_ACCOUNT
+from infra.clouds.names import GATEWAY_ACCOUNT, NAMESPACE, SERVER_ACCOUNT
 
-GATEWAY_ACCOUNT = "gateway"
-"""The gateway's service account in the cluster."""
 _OBJECT_READER = "roles/storage.objectViewer"
 
 

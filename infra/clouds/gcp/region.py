@@ -128,8 +128,8 @@ class GcpRegion(pulumi.ComponentResource):
 
     @property
     def identity(self) -> Identity:
-        """Nothing to annotate: IAM knows the server's pods by namespace and service account."""
-        return Identity()
+        """IAM knows the server's pods by namespace and service account; the gateway acts as a service account."""
+        return Identity(gateway_annotations={"iam.gke.io/gcp-service-account": self._workloads.gateway_email})
 
     @property
     def database(self) -> Endpoint:
@@ -164,11 +164,6 @@ class GcpRegion(pulumi.ComponentResource):
     def origin(self) -> Origin:
         """What the stack `global` makes a backend of."""
         return Origin.of(self._scope.stack, self._settings, self._ingress.certificate.ca_certificate)
-
-    @property
-    def gateway_account(self) -> pulumi.Output[str]:
-        """E-mail of the service account that the gateway's pods act as."""
-        return self._workloads.gateway_email
 
     def _make_foundations(self) -> None:
         """Network, keys, logs."""

@@ -31,7 +31,7 @@ def test_tenants_share_no_resource(region: Recorder) -> None:
 
 def test_an_active_tenant_s_pods_open_its_files_alone(region: Recorder) -> None:
     trust = region.one("FederatedIdentityCredential", "tenant-acme-trust")
-    assert trust["subject"] == "system:serviceaccount:tenant-acme:workload"
+    assert trust["subject"] == "system:serviceaccount:tenant-acme:tenant"
     grant = region.one("RoleAssignment", "tenant-acme-files-use")
     assert grant["scope"].endswith("storage:StorageAccount/tenant-acme-files")
     assert grant["roleDefinitionId"].endswith(Role.STORAGE_BLOB_DATA_CONTRIBUTOR)
