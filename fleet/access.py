@@ -1,6 +1,7 @@
 """How a stack is used once it is up: its endpoint, a key, and a completion to prove it."""
 
 import json
+import shlex
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -50,14 +51,17 @@ class Access:
         key = next(iter(outputs["apiKeys"].values()))
         return cls(outputs["endpoint"], key, outputs["model"], ca_file)
 
-    def curl(self, prompt: str, max_tokens: int) -> str:
-        """Give a line that asks the same by hand."""
-        trust = f" --cacert {self.ca_file}" if self.ca_file else ""
-        body = f'{{"model": "{self.model}", "prompt": "{prompt}", "max_tokens": {max_tokens}, "temperature": 0}}'
-        return (
-            f"curl{trust} {self.endpoint}/v1/completions "
-            f"-H 'Authorization: Bearer {self.key}' -H 'Content-Type: application/json' -d '{body}'"
-        )
+    def curl(self, prompt: str, *, max_tokens: int, temperature: float) -> str:
+        """Give a line that asks the same by hand, fit for a shell."""
+        body = {"model": self.model, "prompt": prompt, "max_tokens": max_tokens, "temperature": temperature}
+        trust = ["--cacert", str(self.ca_file)] if self.ca_file else []
+        return shlex.join(
+            [
+                "curl", *trust, f"{self.endpoint}/v1/completions",
+                "-H", f"Authorization: Bearer {self.key}", "-H", "Content-Type: application/json",
+                "-d", json.dumps(body),
+            ]
+        )  # fmt: skip
 
     def complete(self, prompt: str, *, max_tokens: int, temperature: float) -> Iterator[str]:
         """Stream a completion's text through the load balancer.

@@ -92,12 +92,7 @@ class Stack:
         Raises:
             FleetError: the stack's embedded cluster, which is asked, doesn't run.
         """
-        if (state := self._cluster_asleep()) is not None:
-            name = self.settings.cluster.name
-            raise FleetError(
-                f"cluster {name} is {state}, so nothing can be said about what is in it: `fleet cluster start {name}` "
-                f"first, or `fleet up {self.name}`, which starts it too"
-            )
+        self.check_awake()
         return self._run("preview", *policy_arguments())
 
     def refresh(self) -> Summary:
@@ -125,6 +120,19 @@ class Stack:
 
     def _repair(self) -> None:
         repair(self.engine, self.name, backend=self.backend, adopts=self.settings.cloud is Cloud.LOCAL)
+
+    def check_awake(self) -> None:
+        """Tell whether the stack's embedded cluster can be asked.
+
+        Raises:
+            FleetError: it was made and does not run.
+        """
+        if (state := self._cluster_asleep()) is not None:
+            name = self.settings.cluster.name
+            raise FleetError(
+                f"cluster {name} is {state}, so nothing can be said about what is in it: `fleet cluster start {name}` "
+                f"first, or `fleet up {self.name}`, which starts it too"
+            )
 
     def _wake_cluster(self) -> None:
         """Start the stack's embedded cluster if it was made and does not run, after a reboot for instance."""

@@ -48,7 +48,7 @@ class EmbeddedCluster(_Resource):
         super().__init__(
             "local:Cluster",
             name,
-            {"cluster_name": cluster_name, "simulated_gpus": simulated_gpus},
+            {"cluster_name": cluster_name, "simulated_gpus": simulated_gpus, "stack": pulumi.get_stack()},
             ("cluster_id", "kubeconfig", "gateway_address"),
             pulumi.ResourceOptions.merge(pulumi.ResourceOptions(additional_secret_outputs=["kubeconfig"]), opts),
         )
@@ -90,7 +90,12 @@ class ModelWeights(_Resource):
     digest: pulumi.Output[str]
 
     def __init__(self, name: str, *, model: str, source: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("local:ModelWeights", name, {"model": model, "source": source}, ("folder", "digest"), opts)
+        inputs: dict[str, pulumi.Input[object] | None] = {
+            "model": model,
+            "source": source,
+            "stack": pulumi.get_stack(),
+        }
+        super().__init__("local:ModelWeights", name, inputs, ("folder", "digest"), opts)
 
 
 class Certificate(_Resource):

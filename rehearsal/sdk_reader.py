@@ -143,7 +143,9 @@ def _properties(cls: type) -> Iterator[tuple[str, str, Any]]:
     """Yield a class's properties: name in Python, name on the wire, resolved type hint."""
     scope = {**vars(sys.modules[cls.__module__]), "Output": pulumi.Output, "pulumi": pulumi, "T": object}
     for python_name, wire_name, getter in _properties_of(cls):
-        hint = typing.get_type_hints(getter, globalns=scope, localns=scope)["return"]
+        # Equal annotations of two modules (`'SkuName' | str`) are one object, which keeps what it was first resolved to
+        # unless the local namespace is another one than the global.
+        hint = typing.get_type_hints(getter, globalns=scope, localns={})["return"]
         yield python_name, wire_name, hint
 
 

@@ -22,7 +22,7 @@ from toolchain.locations import cache_dir
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FORMAT = "2"
+_FORMAT = "3"
 """Changes when these models do: what an earlier version kept is then read anew."""
 
 

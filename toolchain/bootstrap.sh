@@ -9,6 +9,8 @@
 set -euo pipefail
 readonly UV_VERSION=0.13.8
 readonly set=${1:-runtime}
+# Some service managers start programs without it.
+export HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root cache=${MODELFLEET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/modelfleet}
 cd "$root"

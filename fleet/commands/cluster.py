@@ -1,10 +1,14 @@
 """`fleet cluster`: embedded Kubernetes clusters."""
 
-from typing import Annotated
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fleet import console
+
+if TYPE_CHECKING:
+    from toolchain.cluster import EmbeddedCluster
 
 app = typer.Typer(help="Embedded Kubernetes clusters on this machine.", no_args_is_help=True)
 
@@ -31,20 +35,31 @@ def start(
 
 @app.command()
 def stop(name: Name = "local") -> None:
-    """Stop a cluster; its data stays."""
-    from toolchain.cluster import EmbeddedCluster  # noqa: PLC0415
+    """Stop a cluster; its data stays.
 
-    EmbeddedCluster(name).stop()
+    Example:
+        fleet cluster stop drill
+    """
+    cluster = _known(name)
+    with _undisturbed(cluster):
+        cluster.stop()
+    console.note(f"cluster {name} is stopped")
 
 
 @app.command()
 def reset(name: Name = "local", yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask")] = False) -> None:
-    """Stop a cluster and remove its data."""
-    from toolchain.cluster import EmbeddedCluster  # noqa: PLC0415
+    """Stop a cluster and remove its data.
 
+    Example:
+        fleet cluster reset drill --yes
+    """
+    cluster = _known(name)
     if not yes:
-        typer.confirm(f"Remove cluster {name} and all its data?", abort=True)
-    EmbeddedCluster(name).reset()
+        whose = f", which stack {cluster.owner} runs in," if cluster.owner else ""
+        typer.confirm(f"Remove cluster {name}{whose} and all its data?", abort=True)
+    with _undisturbed(cluster):
+        cluster.reset()
+    console.note(f"cluster {name} is removed")
 
 
 @app.command()
@@ -52,12 +67,18 @@ def status(
     name: Annotated[str | None, typer.Argument(help="Name of the cluster; all by default")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
 ) -> None:
-    """Show clusters and, for one, its daemons with their restarts."""
+    """Show clusters and, for one, its daemons with their restarts.
+
+    Examples:
+        fleet cluster status
+
+        fleet cluster status local --json
+    """
     from dataclasses import asdict  # noqa: PLC0415
 
-    from toolchain.cluster import EmbeddedCluster, list_clusters  # noqa: PLC0415
+    from toolchain.cluster import list_clusters  # noqa: PLC0415
 
-    clusters = list_clusters() if name is None else [EmbeddedCluster(name).status()]
+    clusters = list_clusters() if name is None else [_known(name).status()]
     if as_json:
         console.json_result([asdict(cluster) for cluster in clusters])
         return
@@ -82,3 +103,25 @@ def status(
             ["daemon", "state", "restarts", "last exit"],
             [(d.name, d.state, d.restarts, d.last_exit) for d in clusters[0].daemons],
         )
+
+
+def _known(name: str) -> "EmbeddedCluster":
+    """Give a cluster that was started before.
+
+    Raises:
+        FleetError: there is none of that name.
+    """
+    from toolchain.cluster import EmbeddedCluster, list_clusters  # noqa: PLC0415
+
+    cluster = EmbeddedCluster(name)
+    if not cluster.exists:
+        names = ", ".join(known.name for known in list_clusters()) or "none"
+        raise console.FleetError(f"no cluster {name!r} here; there are: {names}")
+    return cluster
+
+
+def _undisturbed(cluster: "EmbeddedCluster") -> AbstractContextManager[None]:
+    """Keep commands that change the cluster's stack away, and be refused while one does."""
+    from fleet.exclusive import exclusive  # noqa: PLC0415
+
+    return exclusive(cluster.owner) if cluster.owner else nullcontext()

@@ -39,7 +39,7 @@ Examples:
 
     fleet complete 'def fibonacci(n):'
     fleet complete --max-tokens 200 --temperature 0.7 'class Stack:'
-    fleet complete --show-access      # and how to do it with curl and the openai SDK
+    fleet complete --show-access      # and how to do it with curl
 """
 
 
@@ -112,6 +112,7 @@ def complete(
     from fleet.stacks import Stack  # noqa: PLC0415
 
     opened = Stack.open(stack, create=False)
+    opened.check_awake()
     access = Access.of(stack, opened.engine.outputs(stack))
     pieces = list(timed(access.complete(prompt, max_tokens=max_tokens, temperature=temperature)))
     text = "".join(piece for _, piece in pieces)
@@ -124,7 +125,7 @@ def complete(
             ("endpoint", f"{access.endpoint}/v1"),
             ("key", access.key),
             ("trust", access.ca_file or "public authorities"),
-            ("try", access.curl(prompt, max_tokens)),
+            ("try", access.curl(prompt, max_tokens=max_tokens, temperature=temperature)),
         ):
             console.out.print(Text.assemble((f"{title:<10}", "bold"), str(value)), soft_wrap=True)
         console.out.print()

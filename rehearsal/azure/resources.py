@@ -297,6 +297,10 @@ ROWS: Final[Mapping[str, Row]] = {
         "/accessPolicyAssignments/{accessPolicyAssignmentName}"
     ),
     # Logs, alarms, guard rails
+    "azure-native:features:SubscriptionFeatureRegistration": _arm(
+        "Microsoft.Features/featureProviders/{providerNamespace}/subscriptionFeatureRegistrations/{featureName}",
+        group="/subscriptions/{account}",
+    ),
     "azure-native:operationalinsights:Workspace": _arm(
         "Microsoft.OperationalInsights/workspaces/{workspaceName}", outputs={"customerId": "{uuid:workspace}"}
     ),

@@ -16,6 +16,7 @@ from toolchain.cluster import addons, components, configuration, namespaces
 from toolchain.cluster.addresses import LeaseBook, Subnet
 from toolchain.cluster.cgroups import CgroupRoot
 from toolchain.cluster.errors import (
+    ClusterOwnedError,
     ClusterSpecError,
     CommandError,
     DiskSpaceError,
@@ -116,6 +117,33 @@ class EmbeddedCluster:
             StopError: processes are left that can't be ended.
         """
         self._end(grace_s=_STOP_GRACE_S)
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was ever started, and not reset since."""
+        return self._layout.folder.is_dir()
+
+    @property
+    def owner(self) -> str | None:
+        """The stack that it belongs to; None where it belongs to none."""
+        try:
+            return self._layout.owner.read_text(encoding="utf-8") or None
+        except FileNotFoundError:
+            return None
+
+    def claim(self, stack: str) -> None:
+        """Make it this stack's; one that was started by hand is taken over.
+
+        Raises:
+            ClusterOwnedError: it is another stack's.
+        """
+        if (owner := self.owner) not in {None, stack}:
+            raise ClusterOwnedError(
+                f"cluster {self._layout.name!r} belongs to stack {owner}: give stack {stack} one of its own by another "
+                f"name in modelfleet:cluster, or take stack {owner} down first"
+            )
+        self._layout.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._layout.owner.write_text(stack, encoding="utf-8")
 
     def reset(self) -> None:
         """Stop the cluster and remove its data.

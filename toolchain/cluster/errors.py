@@ -11,6 +11,10 @@ class ClusterNameError(ClusterError):
     """A name that can't be a cluster's, or that another state folder's cluster has already taken."""
 
 
+class ClusterOwnedError(ClusterError):
+    """The cluster belongs to somebody else."""
+
+
 class ClusterSpecError(ClusterError):
     """A setting of the cluster has a value that can't work."""
 

@@ -25,6 +25,11 @@ class ClusterLayout:
         return self.folder / "kubeconfig"
 
     @property
+    def owner(self) -> Path:
+        """The name of the stack that the cluster belongs to; no such file where it belongs to none."""
+        return self.folder / "owner"
+
+    @property
     def pki(self) -> Path:
         """Keys and certificates, 0700."""
         return self.folder / "pki"

@@ -1,7 +1,7 @@
 """`local:Cluster`: an embedded Kubernetes on this machine.
 
-Inputs: clusterName, simulatedGpus. Outputs: clusterId (changes with its data), kubeconfig (secret),
-gatewayAddress (the first address of its load-balancer pool, kept for the gateway).
+Inputs: clusterName, simulatedGpus, stack (whose it is). Outputs: clusterId (changes with its data), kubeconfig
+(secret), gatewayAddress (the first address of its load-balancer pool, kept for the gateway).
 """
 
 import hashlib
@@ -35,8 +35,9 @@ class Cluster(ResourceType):
         return None
 
     def create(self, inputs: Inputs, progress: Progress) -> tuple[str, Outputs]:
-        """Start it."""
+        """Start it; another stack's is left alone."""
         cluster = EmbeddedCluster(inputs["clusterName"])
+        cluster.claim(inputs["stack"])
         status = cluster.start(ClusterSpec(simulated_gpus=inputs["simulatedGpus"]), on_progress=progress)
         return inputs["clusterName"], _outputs(cluster, status)
 
@@ -55,9 +56,11 @@ class Cluster(ResourceType):
         return outputs if cluster.kubeconfig.is_file() else None
 
     def delete(self, resource_id: str, outputs: Outputs) -> None:
-        """End every process of it and remove its data."""
+        """End every process of it and remove its data, unless it has become another stack's."""
         del resource_id
-        EmbeddedCluster(outputs["clusterName"]).reset()
+        cluster = EmbeddedCluster(outputs["clusterName"])
+        if cluster.owner in {None, outputs.get("stack")}:
+            cluster.reset()
 
 
 def _outputs(cluster: EmbeddedCluster, status: ClusterStatus) -> Outputs:

@@ -1,8 +1,8 @@
 """`local:ModelWeights`: a model's folder in this machine's bucket, where the cluster's nodes can read it.
 
-Inputs: model (name), source (folder, relative to the repository). Outputs: folder (absolute path), digest
-(`sha256:` of manifest.json). A folder is named after its digest and never changed: a new model is a new folder,
-so that pods of both can run while one takes over from the other.
+Inputs: model (name), source (folder, relative to the repository), stack (whose bucket). Outputs: folder (absolute
+path), digest (`sha256:` of manifest.json). A folder is named after its digest and never changed: a new model is a new
+folder, so that pods of both can run while one takes over from the other.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ class ModelWeights(ResourceType):
 
     token = "local:ModelWeights"  # noqa: S105 - a type token
     outputs = ("folder", "digest")
-    replaced_by = frozenset({"model", "source", "digest"})
+    replaced_by = frozenset({"model", "source", "digest", "stack"})
 
     def check(self, inputs: Inputs) -> Inputs:
         """Add the digest, so that another manifest is another resource."""
@@ -109,4 +109,6 @@ def _withdraw_damaged(source: Path, folder: Path, progress: Progress) -> None:
 
 
 def _folder(inputs: Inputs) -> Path:
-    return state_dir() / "buckets" / "models" / inputs["model"] / inputs["digest"].removeprefix("sha256:")
+    # A stack has a bucket of its own: what it deletes, another one may be serving from.
+    bucket = state_dir() / "buckets" / inputs["stack"]
+    return bucket / "models" / inputs["model"] / inputs["digest"].removeprefix("sha256:")

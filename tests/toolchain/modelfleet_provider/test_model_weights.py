@@ -23,7 +23,7 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     (source / "config.json").write_text("{}")
     (source / "model.safetensors").write_bytes(os.urandom(4096))
     (source / "manifest.json").write_bytes(Manifest.of_folder(source, name="small").to_bytes())
-    return {**ModelWeights().check({"model": "small", "source": "model"})}
+    return {**ModelWeights().check({"model": "small", "source": "model", "stack": "one"})}
 
 
 def flip(file: Path) -> None:
@@ -70,3 +70,12 @@ def test_a_publishing_that_was_killed_goes_on(inputs: dict[str, str], tmp_path: 
     ModelWeights().create(inputs, print)
     assert publish(tmp_path / "model", folder.as_uri()) == outputs["digest"]
     fetch(folder.as_uri(), tmp_path / "cache", outputs["digest"])
+
+
+def test_a_stack_deletes_its_own_copy_and_no_other_s(inputs: dict[str, str]) -> None:
+    weights = ModelWeights()
+    _, mine = weights.create(inputs, print)
+    resource_id, theirs = weights.create({**inputs, "stack": "two"}, print)
+    weights.delete(resource_id, theirs)
+    assert weights.stale(mine) is None
+    assert not Path(theirs["folder"]).exists()
