@@ -45,8 +45,14 @@ HABITS: Final = (
             r"|encryptionUserAssignedIdentity|primaryUserAssignedIdentityId|userAssignedIdentityResourceId))$"
         ),
         _IDS,
-        # The scope of an extension of a cluster, and a budget's, are paths of the same kind without the first slash.
-        others=frozenset({"azure-native:kubernetesconfiguration:Extension"}),
+        # The scope of an extension of a cluster, and a budget's, are paths of the same kind without the first slash; a
+        # role's own id is its name.
+        others=frozenset(
+            {
+                "azure-native:authorization:RoleDefinition",
+                "azure-native:kubernetesconfiguration:Extension",
+            }
+        ),
     ),
     Habit(
         re.compile(r"(^|\.)(keyUrl|keyVaultKeyUri|keyIdentifier|primaryKeyURI|keyEncryptionKeyUrl)$"),

@@ -297,6 +297,9 @@ ROWS: Final[Mapping[str, Row]] = {
         "/accessPolicyAssignments/{accessPolicyAssignmentName}"
     ),
     # Logs, alarms, guard rails
+    "azure-native:security:SecurityContact": _arm(
+        "Microsoft.Security/securityContacts/{securityContactName}", group="/subscriptions/{account}"
+    ),
     "azure-native:features:SubscriptionFeatureRegistration": _arm(
         "Microsoft.Features/featureProviders/{providerNamespace}/subscriptionFeatureRegistrations/{featureName}",
         group="/subscriptions/{account}",
