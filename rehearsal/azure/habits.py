@@ -20,7 +20,7 @@ HABITS: Final = (
     ),
     Habit(
         re.compile(r"(^|\.)location$"),
-        Rule(source="learn.microsoft.com/azure/reliability/regions-list", pattern=r"[a-z]+[0-9]?"),
+        Rule(source="learn.microsoft.com/azure/reliability/regions-list", pattern=r"[a-z]+[0-9]?|Global"),
     ),
     Habit(
         re.compile(r"^resourceGroupName$"),
