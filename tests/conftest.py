@@ -1,8 +1,13 @@
 """What has to be set before any test imports anything."""
 
 import os
+import signal
 from pathlib import Path
 
 if not Path("/dev/nvidia0").exists():
     # Triton reads this when it is first imported, even by torch: from then on its functions are interpreted, or not.
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job inherits it as ignored, and so would every program that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -108,7 +108,7 @@ def test_an_update_interrupted_at_its_images(tortured_stack: LocalStack) -> None
         up.until(lambda: "Image server" in up.said, "the images' import")
         assert "the last update" in up.said  # that was killed: its lock, and what it was in the middle of
         os.killpg(up.process.pid, signal.SIGINT)  # what a terminal's Ctrl-C does
-        assert up.ended() == 130
+        assert up.ended() == 130, up.said
         assert_one_error(up.said)
         assert "run the same command again to go on" in up.said
 
