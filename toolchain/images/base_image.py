@@ -19,7 +19,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-import httpx
 from filelock import FileLock
 
 from toolchain.images import oci_layout
@@ -136,6 +135,8 @@ def obtain(base: str | None, *, epoch_s: int, say: Callable[[str], None]) -> Bas
 
 
 def _probe(host: str, reference: str) -> None:
+    import httpx  # noqa: PLC0415 - a fifth of a second, which asking for an image's digest does without
+
     try:
         httpx.get(f"https://{host}/v2/", timeout=_PROBE_TIMEOUT_S, follow_redirects=False)
     except httpx.HTTPError as error:
