@@ -30,11 +30,16 @@ def _dns_label(value: str) -> str:
     return value
 
 
-def _host_name(value: str) -> str:
-    if not _HOST_NAME.fullmatch(value):
-        msg = f"{value!r} is not a host name: use a full lower-case domain name, such as models.example.com"
-        raise ValueError(msg)
-    return value
+def _pattern(pattern: re.Pattern[str], otherwise: str) -> AfterValidator:
+    """A text of a pattern; `otherwise` says what another one is not, and what to write."""
+
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            msg = f"{value!r} is not {otherwise}"
+            raise ValueError(msg)
+        return value
+
+    return AfterValidator(check)
 
 
 def _image(value: str) -> str:
@@ -45,27 +50,6 @@ def _image(value: str) -> str:
         "such as registry.example/server@sha256:<64 hex digits>; tags are refused, they can be moved"
     )
     raise ValueError(msg)
-
-
-def _digest(value: str) -> str:
-    if not _DIGEST.fullmatch(value):
-        msg = f"{value!r} is not a digest: use 'sha256:' and 64 hex digits, as `fleet model` prints it"
-        raise ValueError(msg)
-    return value
-
-
-def _cpu(value: str) -> str:
-    if not _CPU.fullmatch(value):
-        msg = f"{value!r} is not an amount of CPU: use cores ('1', '0.5') or thousandths of one ('500m')"
-        raise ValueError(msg)
-    return value
-
-
-def _memory(value: str) -> str:
-    if not _MEMORY.fullmatch(value):
-        msg = f"{value!r} is not an amount of memory: use a whole number and a binary unit, such as '512Mi' or '2Gi'"
-        raise ValueError(msg)
-    return value
 
 
 def _cidr(value: str) -> str:
@@ -79,21 +63,25 @@ def _cidr(value: str) -> str:
     return value
 
 
-def _email(value: str) -> str:
-    if not _EMAIL.fullmatch(value):
-        msg = f"{value!r} is not an e-mail address: use one that is read, such as models-oncall@example.com"
-        raise ValueError(msg)
-    return value
-
-
 Name = Annotated[str, AfterValidator(_dns_label)]
-HostName = Annotated[str, AfterValidator(_host_name)]
+HostName = Annotated[
+    str, _pattern(_HOST_NAME, "a host name: use a full lower-case domain name, such as models.example.com")
+]
 ImageReference = Annotated[str, AfterValidator(_image)]
-Digest = Annotated[str, AfterValidator(_digest)]
-CpuQuantity = Annotated[str, AfterValidator(_cpu), Field(coerce_numbers_to_str=True)]
-MemoryQuantity = Annotated[str, AfterValidator(_memory)]
+Digest = Annotated[
+    str, _pattern(_DIGEST, "a digest: use 'sha256:' and 64 hex digits, as `fleet model manifest` prints it")
+]
+CpuQuantity = Annotated[
+    str,
+    _pattern(_CPU, "an amount of CPU: use cores ('1', '0.5') or thousandths of one ('500m')"),
+    Field(coerce_numbers_to_str=True),
+]
+MemoryQuantity = Annotated[
+    str,
+    _pattern(_MEMORY, "an amount of memory: use a whole number and a binary unit, such as '512Mi' or '2Gi'"),
+]
 Cidr = Annotated[str, AfterValidator(_cidr)]
-Email = Annotated[str, AfterValidator(_email)]
+Email = Annotated[str, _pattern(_EMAIL, "an e-mail address: use one that is read, such as models-oncall@example.com")]
 
 
 class FileModel(BaseModel):

@@ -2,20 +2,18 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rehearsal import guard
-from rehearsal.account import Account, MissingError, Resource, TakenError, fingerprint, unsealed
+from rehearsal.account import Resource, fingerprint
 from rehearsal.computed import Scope, compute, is_computed, overlaid
 from rehearsal.differences import compare
 from rehearsal.inputs import Finding, check_inputs
 from rehearsal.naming import name_resource
-from rehearsal.sdk_index import sdk_version
+from rehearsal.remembering import RememberingProvider, world
 from rehearsal.sdk_schema import ResourceSchema, UnknownTypeError, load
-from rehearsal.simulated import BUILD_METADATA, MARK
+from rehearsal.simulated import MARK
 from rehearsal.table import Afterlife, Cloud, Row
 from rehearsal.template import PlaceUnknownError, fill, look_up
 from toolchain.provider.interface import (
@@ -30,16 +28,13 @@ from toolchain.provider.interface import (
     DiffResult,
     InvokeResult,
     ProviderError,
-    ReadRequest,
-    ReadResult,
-    ResourceProvider,
     Severity,
     UpdateRequest,
 )
 from toolchain.provider.properties import UNKNOWN, Secret, mark_secrets, reveal
 
 
-class SimulatedCloud(ResourceProvider):
+class SimulatedCloud(RememberingProvider):
     """One cloud, described by its tables.
 
     Args:
@@ -47,24 +42,13 @@ class SimulatedCloud(ResourceProvider):
     """
 
     def __init__(self, cloud: Cloud) -> None:
-        self.name = cloud.plugin
-        self.version = f"{sdk_version(cloud.package)}+{BUILD_METADATA}"
+        super().__init__(cloud.plugin, cloud.package)
         self._cloud = cloud
-        self._refusal = guard.refusal()
-        self._config: Mapping[str, Any] = {}
-        self._account: Account | None = None
         self._scope = Scope(account="", region="", config={})
 
     def schema(self) -> Mapping[str, Any]:
         """Say what this is."""
         return {"name": self.name, "version": self.version, "description": f"A simulated {self.name}: nothing is real"}
-
-    async def check_config(self, request: CheckRequest, context: Context) -> CheckResult:
-        """Refuse to work outside of a rehearsal."""
-        del context
-        if self._refusal is not None:
-            return CheckResult(request.news, [CheckFailure("", self._refusal)])
-        return CheckResult(request.news)
 
     async def diff_config(self, request: DiffRequest, context: Context) -> DiffResult:
         """Compare two configurations of the provider."""
@@ -78,16 +62,14 @@ class SimulatedCloud(ResourceProvider):
     async def configure(self, config: dict[str, Any], context: Context) -> None:
         """Learn which account and region this is, and open the account's memory."""
         del context
-        if self._refusal is not None:
-            raise ProviderError(self._refusal)
-        world = Path(os.environ[guard.WORLD_VARIABLE])
+        self.require_rehearsal()
         known = {
             "config": {key: _parsed(value) for key, value in reveal(config).items()},
-            "rehearsal": json.loads((world / guard.MARK).read_text(encoding="utf-8") or "{}"),
+            "rehearsal": json.loads((world() / guard.MARK).read_text(encoding="utf-8") or "{}"),
         }
         account = _first(self._cloud.account, known)
         self._scope = Scope(account=account, region=_first(self._cloud.region, known), config=known["config"])
-        self._account = Account(world / "account.sqlite", self.name, account)
+        self.open_memory(account)
 
     async def check(self, request: CheckRequest, context: Context) -> CheckResult:
         """Name the resource where the program doesn't, then look for whatever the cloud would refuse."""
@@ -127,19 +109,8 @@ class SimulatedCloud(ResourceProvider):
             raise ProviderError(f"{request.type}: {error} must be known to make one, and isn't given") from error
         outputs = self._marked(schema, row, request.inputs, computed)
         made = Resource(request.type, resource_id, request.inputs, outputs, None)
-        try:
-            self.memory.create(made, claim=claim, shared=row.shared or _recovers(row, inputs))
-        except TakenError as error:
-            raise ProviderError(str(error)) from error
+        self.remember(made, claim=claim, shared=row.shared or _recovers(row, inputs))
         return CreateResult(resource_id, outputs)
-
-    async def read(self, request: ReadRequest, context: Context) -> ReadResult:
-        """Read it as the account knows it."""
-        del context
-        found = self.memory.read(request.type, request.id)
-        if found is None:
-            return ReadResult(None)
-        return ReadResult(request.id, unsealed(found.inputs, request.inputs), unsealed(found.outputs, request.outputs))
 
     async def update(self, request: UpdateRequest, context: Context) -> Mapping[str, Any]:
         """Change it in place; what the cloud drew when it was made stays."""
@@ -168,10 +139,7 @@ class SimulatedCloud(ResourceProvider):
             key: value for key, value in computed.items() if key not in kept or _follows_inputs(row, self._cloud, key)
         }
         outputs = self._marked(schema, row, request.news, {**kept, **fresh})
-        try:
-            self.memory.update(Resource(request.type, request.id, request.news, outputs, None))
-        except MissingError as error:
-            raise ProviderError(str(error)) from error
+        self.change(Resource(request.type, request.id, request.news, outputs, None))
         return outputs
 
     async def delete(self, request: DeleteRequest, context: Context) -> None:
@@ -193,8 +161,7 @@ class SimulatedCloud(ResourceProvider):
     async def invoke(self, token: str, arguments: dict[str, Any], context: Context) -> InvokeResult:
         """Answer a function from its row."""
         del context
-        if self._refusal is not None:
-            raise ProviderError(self._refusal)
+        self.require_rehearsal()
         answer = self._cloud.functions.get(token)
         if answer is None:
             raise ProviderError(
@@ -204,22 +171,6 @@ class SimulatedCloud(ResourceProvider):
         given = reveal(arguments)
         known = {**given, "arguments": given, **self._scope.known()}
         return InvokeResult({**given, **fill(answer, known, f"{token}/{json.dumps(given, sort_keys=True)}")})
-
-    async def close(self) -> None:
-        """Let go of the account's memory."""
-        if self._account is not None:
-            self._account.close()
-
-    @property
-    def memory(self) -> Account:
-        """The account that this provider instance works in.
-
-        Raises:
-            ProviderError: it wasn't configured.
-        """
-        if self._account is None:
-            raise ProviderError(f"the simulated {self.name} was asked for a resource before it was configured")
-        return self._account
 
     async def _schema(self, token: str) -> ResourceSchema:
         try:

@@ -28,6 +28,17 @@ def selector(component: str) -> Mapping[str, str]:
     return {"app.kubernetes.io/name": component, "app.kubernetes.io/instance": "modelfleet"}
 
 
+def default_limits() -> k8s.core.v1.LimitRangeSpecArgs:
+    """What a container of a namespace of ours gets that asks for nothing."""
+    return k8s.core.v1.LimitRangeSpecArgs(
+        limits=[
+            k8s.core.v1.LimitRangeItemArgs(
+                type="Container", default={"memory": "256Mi"}, default_request={"cpu": "50m", "memory": "128Mi"}
+            )
+        ]
+    )
+
+
 def pod_security() -> k8s.core.v1.PodSecurityContextArgs:
     """Security context of a pod."""
     return k8s.core.v1.PodSecurityContextArgs(

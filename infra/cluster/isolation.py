@@ -6,7 +6,7 @@ import pulumi_kubernetes as k8s
 from infra.clouds import Region
 from infra.clouds.names import NAMESPACE
 from infra.cluster import traffic
-from infra.cluster.hardening import POD_SECURITY_LABELS
+from infra.cluster.hardening import POD_SECURITY_LABELS, default_limits
 
 GATEWAY_PORT = 8443
 GATEWAY_ADMIN_PORT = 9090
@@ -55,15 +55,7 @@ class Isolation(pulumi.ComponentResource):
         k8s.core.v1.LimitRange(
             "limits",
             metadata=self._metadata("modelfleet"),
-            spec=k8s.core.v1.LimitRangeSpecArgs(
-                limits=[
-                    k8s.core.v1.LimitRangeItemArgs(
-                        type="Container",
-                        default={"memory": "256Mi"},
-                        default_request={"cpu": "50m", "memory": "128Mi"},
-                    )
-                ]
-            ),
+            spec=default_limits(),
             opts=opts,
         )
 

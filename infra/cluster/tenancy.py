@@ -10,7 +10,7 @@ from infra.clouds import Region
 from infra.clouds.names import TENANT_ACCOUNT, tenant_namespace
 from infra.clouds.region import TenantPlace
 from infra.cluster import traffic
-from infra.cluster.hardening import POD_SECURITY_LABELS
+from infra.cluster.hardening import POD_SECURITY_LABELS, default_limits
 from infra.cluster.isolation import GATEWAY_PORT, Isolation
 from tenants import Tenant, TenantState
 
@@ -94,15 +94,7 @@ class Tenancy(pulumi.ComponentResource):
         k8s.core.v1.LimitRange(
             f"{self._tenant.name}-limits",
             metadata=self._metadata("tenant"),
-            spec=k8s.core.v1.LimitRangeSpecArgs(
-                limits=[
-                    k8s.core.v1.LimitRangeItemArgs(
-                        type="Container",
-                        default={"memory": "256Mi"},
-                        default_request={"cpu": "50m", "memory": "128Mi"},
-                    )
-                ]
-            ),
+            spec=default_limits(),
             opts=self._inside,
         )
 

@@ -82,5 +82,6 @@ def _check_artifacts(settings: StackSettings) -> Iterator[Problem]:
             )
     if settings.model.digest is None:
         yield Problem(
-            ("model", "digest"), "is missing: pods in a cloud take weights of one digest only; `fleet model` prints it"
+            ("model", "digest"),
+            "is missing: pods in a cloud take weights of one digest only; `fleet model manifest` prints it",
         )

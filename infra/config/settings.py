@@ -94,6 +94,10 @@ class StackSettings(FileModel):
     # From tenants/*.yaml, put here by `load.py`; a stack file can't write it.
     tenants: SkipJsonSchema[tuple[Tenant, ...]] = Field((), description="Tenants whose files name this stack")
 
+    def tags_of(self, stack: str) -> dict[str, str]:
+        """Tags of everything that a stack makes: the file's own, and those that no file can replace."""
+        return {**self.tags, "environment": self.environment, "owner": self.owner, "modelfleet-stack": stack}
+
     @property
     def api_keys(self) -> tuple[TenantKeySettings, ...]:
         """The API keys to make: those that the file names, and one for each tenant that has none there."""

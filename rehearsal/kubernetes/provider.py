@@ -3,21 +3,17 @@
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
-from rehearsal import guard
-from rehearsal.account import Account, MissingError, Resource, TakenError, unsealed
+from rehearsal.account import Resource
 from rehearsal.differences import compare
 from rehearsal.kubernetes.kinds import CLUSTER_SCOPED, COMPUTED, REPLACES
-from rehearsal.sdk_index import sdk_version
-from rehearsal.simulated import BUILD_METADATA, MARK
+from rehearsal.remembering import RememberingProvider
+from rehearsal.simulated import MARK
 from rehearsal.table import Afterlife, Cloud, Row
 from rehearsal.template import fill
 from toolchain.provider.interface import (
-    CheckFailure,
     CheckRequest,
     CheckResult,
     Context,
@@ -27,9 +23,6 @@ from toolchain.provider.interface import (
     DiffRequest,
     DiffResult,
     ProviderError,
-    ReadRequest,
-    ReadResult,
-    ResourceProvider,
     UpdateRequest,
 )
 from toolchain.provider.properties import UNKNOWN, Secret, contains_unknown, mark_secrets, reveal
@@ -46,27 +39,16 @@ _ENGINES_OWN: Final = ("helm.sh", "yaml:", "kustomize:")
 """Components of the official plugin that render charts and files; this project uses typed resources."""
 
 
-class SimulatedKubernetes(ResourceProvider):
+class SimulatedKubernetes(RememberingProvider):
     """One cluster's API, as far as a plan needs it: names, namespaces, conflicts, what changes in place."""
 
-    name = "kubernetes"
-
     def __init__(self) -> None:
-        self.version = f"{sdk_version('pulumi_kubernetes')}+{BUILD_METADATA}"
-        self._refusal = guard.refusal()
-        self._memory: Account | None = None
+        super().__init__(_CLOUD.plugin, _CLOUD.package)
         self._namespace = "default"
 
     def schema(self) -> Mapping[str, Any]:
         """Say what this is."""
         return {**super().schema(), "description": "A simulated Kubernetes: nothing is real"}
-
-    async def check_config(self, request: CheckRequest, context: Context) -> CheckResult:
-        """Refuse to work outside of a rehearsal."""
-        del context
-        if self._refusal is not None:
-            return CheckResult(request.news, [CheckFailure("", self._refusal)])
-        return CheckResult(request.news)
 
     async def diff_config(self, request: DiffRequest, context: Context) -> DiffResult:
         """Take another cluster for another provider, whatever else its kubeconfig says."""
@@ -81,14 +63,13 @@ class SimulatedKubernetes(ResourceProvider):
     async def configure(self, config: dict[str, Any], context: Context) -> None:
         """Learn which cluster this is."""
         del context
-        if self._refusal is not None:
-            raise ProviderError(self._refusal)
+        self.require_rehearsal()
         known = reveal(config)
         cluster = known.get("clusterIdentifier") or _digest(known.get("kubeconfig"))
         if contains_unknown(known):
             cluster = "not yet known"
         self._namespace = known.get("namespace") or "default"
-        self._memory = Account(Path(os.environ[guard.WORLD_VARIABLE]) / "account.sqlite", self.name, str(cluster))
+        self.open_memory(str(cluster))
 
     async def check(self, request: CheckRequest, context: Context) -> CheckResult:
         """Name the object, and put it into a namespace where its kind lives in one."""
@@ -120,21 +101,8 @@ class SimulatedKubernetes(ResourceProvider):
             return CreateResult("", {**request.inputs, **dict.fromkeys(COMPUTED.get(_kind(request.type), ()), UNKNOWN)})
         resource_id = self._id(request.type, request.inputs)
         outputs = self._outputs(request.type, request.inputs, resource_id)
-        try:
-            self.memory.create(
-                Resource(request.type, resource_id, request.inputs, outputs, None), claim=None, shared=False
-            )
-        except TakenError as error:
-            raise ProviderError(str(error)) from error
+        self.remember(Resource(request.type, resource_id, request.inputs, outputs, None))
         return CreateResult(resource_id, outputs)
-
-    async def read(self, request: ReadRequest, context: Context) -> ReadResult:
-        """Read it as it was kept."""
-        del context
-        found = self.memory.read(request.type, request.id)
-        if found is None:
-            return ReadResult(None)
-        return ReadResult(request.id, unsealed(found.inputs, request.inputs), unsealed(found.outputs, request.outputs))
 
     async def update(self, request: UpdateRequest, context: Context) -> Mapping[str, Any]:
         """Change it."""
@@ -142,32 +110,13 @@ class SimulatedKubernetes(ResourceProvider):
         if request.preview:
             return {**request.old_outputs, **request.news}
         outputs = self._outputs(request.type, request.news, request.id)
-        try:
-            self.memory.update(Resource(request.type, request.id, request.news, outputs, None))
-        except MissingError as error:
-            raise ProviderError(str(error)) from error
+        self.change(Resource(request.type, request.id, request.news, outputs, None))
         return outputs
 
     async def delete(self, request: DeleteRequest, context: Context) -> None:
         """Forget it."""
         del context
         self.memory.delete(request.type, request.id, Afterlife.NOTHING)
-
-    async def close(self) -> None:
-        """Let go of the memory."""
-        if self._memory is not None:
-            self._memory.close()
-
-    @property
-    def memory(self) -> Account:
-        """The cluster's objects.
-
-        Raises:
-            ProviderError: the provider wasn't configured.
-        """
-        if self._memory is None:
-            raise ProviderError("the simulated Kubernetes was asked for an object before it was configured")
-        return self._memory
 
     def _id(self, token: str, inputs: Mapping[str, Any]) -> str:
         metadata = reveal(inputs)["metadata"]

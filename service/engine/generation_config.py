@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from service.engine.interface import ModelLoadError, SamplingDefaults
+from service.engine.model.description import token_ids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,21 +29,37 @@ _BOUNDS = {
 }
 
 
-def read_sampling_defaults(folder: Path) -> SamplingDefaults:
-    """The sampling parameters that a model's folder asks for; none where it has no such file.
+@dataclass(frozen=True, slots=True)
+class GenerationConfig:
+    """What a model's folder says of generating with it; a folder without the file says nothing.
 
-    Raises:
-        ModelLoadError: the file is malformed, or a value can't be a sampling parameter.
+    Attributes:
+        defaults: sampling parameters that the model asks for.
+        end_token_ids: tokens that end a text; none where only ``config.json`` names them.
     """
-    path = folder / NAME
-    try:
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return SamplingDefaults()
-    except (OSError, ValueError) as error:
-        raise ModelLoadError(f"{NAME}: {error}") from None
-    if not isinstance(content, dict):
-        raise ModelLoadError(f"{NAME}: is no JSON object")
+
+    defaults: SamplingDefaults = field(default_factory=SamplingDefaults)
+    end_token_ids: frozenset[int] = frozenset()
+
+    @classmethod
+    def read(cls, folder: Path) -> GenerationConfig:
+        """Reads a model's folder.
+
+        Raises:
+            ModelLoadError: the file is malformed, or a value can't be a sampling parameter.
+        """
+        try:
+            content: dict[str, Any] = json.loads((folder / NAME).read_text("utf-8"))
+        except FileNotFoundError:
+            return cls()
+        except (OSError, ValueError) as error:
+            raise ModelLoadError(f"{NAME}: {error}") from None
+        if not isinstance(content, dict):
+            raise ModelLoadError(f"{NAME}: is no JSON object")
+        return cls(_defaults(content), token_ids(content.get("eos_token_id")))
+
+
+def _defaults(content: dict[str, Any]) -> SamplingDefaults:
     # Greedy models keep their makers' temperature in the file as a remark.
     wished = _BOUNDS if content.get("do_sample") else {"repetition_penalty": _BOUNDS["repetition_penalty"]}
     found = {name: content[name] for name in wished if content.get(name) is not None}

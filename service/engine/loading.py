@@ -11,7 +11,6 @@ import torch
 
 from service.engine.block_pool import BlockPool
 from service.engine.engine_loop import EngineLoop
-from service.engine.generation_config import read_sampling_defaults
 from service.engine.interface import ChatMessage, ModelInfo, ModelLoadError
 from service.engine.kernels.operations import best_operations
 from service.engine.local_runner import LocalRunner
@@ -145,7 +144,7 @@ def load_engine(
             context_tokens,
             description.vocabulary_size,
             created=int(time.time()),
-            defaults=read_sampling_defaults(path),
+            defaults=folder.defaults,
         ),
         _loop(runner, folder, blocks=blocks, context_tokens=context_tokens, device=device, options=options),
         PrefixHasher(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
 from service.engine.chat_template import ChatTemplate
-from service.engine.interface import ModelLoadError
-from service.engine.model.description import DecoderDescription, read_description, token_ids
+from service.engine.generation_config import GenerationConfig
+from service.engine.interface import ModelLoadError, SamplingDefaults
+from service.engine.model.description import DecoderDescription, read_description
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,12 +25,14 @@ class ModelFolder:
         tokenizer: safe to use from several threads.
         chat_template: how conversations become prompts.
         end_token_ids: tokens that end a text.
+        defaults: how its makers want it sampled.
     """
 
     description: DecoderDescription
     tokenizer: Tokenizer
     chat_template: ChatTemplate
     end_token_ids: frozenset[int]
+    defaults: SamplingDefaults
 
     @classmethod
     def read(cls, folder: Path) -> ModelFolder:
@@ -46,7 +48,9 @@ class ModelFolder:
             raise ModelLoadError(
                 f"tokenizer.json: {size} tokens, but config.json says vocab_size {description.vocabulary_size}"
             )
-        return cls(description, tokenizer, ChatTemplate.of_folder(folder), _end_token_ids(folder, description))
+        generation = GenerationConfig.read(folder)
+        ends = generation.end_token_ids or description.end_token_ids
+        return cls(description, tokenizer, ChatTemplate.of_folder(folder), ends, generation.defaults)
 
 
 def _tokenizer(path: Path) -> Tokenizer:
@@ -56,15 +60,3 @@ def _tokenizer(path: Path) -> Tokenizer:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # noqa: BLE001 - the Rust library raises bare Exception
         raise ModelLoadError(f"tokenizer.json: {error}") from None
-
-
-def _end_token_ids(folder: Path, description: DecoderDescription) -> frozenset[int]:
-    """Those of ``generation_config.json``, else of ``config.json``."""
-    path = folder / "generation_config.json"
-    try:
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return token_ids(content.get("eos_token_id")) or description.end_token_ids
-    except FileNotFoundError:
-        return description.end_token_ids
-    except (OSError, ValueError, AttributeError) as error:
-        raise ModelLoadError(f"{path.name}: {error}") from None

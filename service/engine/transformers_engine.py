@@ -19,7 +19,7 @@ import torch
 
 from service.engine.checkpoint import Checkpoint, DTypeChoice, load_checkpoint
 from service.engine.delta_queue import DeltaQueue
-from service.engine.generation_config import read_sampling_defaults
+from service.engine.generation_config import GenerationConfig
 from service.engine.interface import (
     ChatMessage,
     ChatPrompt,
@@ -163,7 +163,7 @@ class TransformersEngine:
             ),
             vocabulary_size=checkpoint.model.config.vocab_size,
             created=int(time.time()),
-            defaults=read_sampling_defaults(self._folder),
+            defaults=GenerationConfig.read(self._folder).defaults,
         )
         return checkpoint
 

@@ -7,8 +7,9 @@ ending its namespaces.
 The names below are resolved on first use, because the supervisor imports this package too and stays small.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from toolchain.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from toolchain.cluster.embedded import EmbeddedCluster, list_clusters
@@ -27,20 +28,16 @@ __all__ = [
     "list_clusters",
 ]
 
-_HOMES = {
-    "ClusterSpec": "spec",
-    "ClusterState": "status",
-    "ClusterStatus": "status",
-    "DaemonState": "status",
-    "DaemonStatus": "status",
-    "EmbeddedCluster": "embedded",
-    "leftovers": "remnants",
-    "list_clusters": "embedded",
-}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "ClusterSpec": "spec",
+        "ClusterState": "status",
+        "ClusterStatus": "status",
+        "DaemonState": "status",
+        "DaemonStatus": "status",
+        "EmbeddedCluster": "embedded",
+        "leftovers": "remnants",
+        "list_clusters": "embedded",
+    },
+)

@@ -5,8 +5,9 @@ The way in: ``build`` (cached by what goes into the image), ``source_digest``, `
 without the HTTP client of a push.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from toolchain.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from toolchain.images.built_image import BuiltImage, build, list_built
@@ -28,22 +29,18 @@ __all__ = [
     "source_digest",
 ]
 
-_HOMES = {
-    "RECIPES": "recipe",
-    "Accelerator": "recipe",
-    "BuiltImage": "built_image",
-    "Credentials": "registry",
-    "ImageError": "errors",
-    "build": "built_image",
-    "import_into_containerd": "containerd",
-    "list_built": "built_image",
-    "push": "registry",
-    "source_digest": "recipe",
-}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "RECIPES": "recipe",
+        "Accelerator": "recipe",
+        "BuiltImage": "built_image",
+        "Credentials": "registry",
+        "ImageError": "errors",
+        "build": "built_image",
+        "import_into_containerd": "containerd",
+        "list_built": "built_image",
+        "push": "registry",
+        "source_digest": "recipe",
+    },
+)

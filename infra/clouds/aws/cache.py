@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.clouds.aws.data_door import DataDoorArgs, make_data_door
 from infra.clouds.aws.scope import Scope
 
 PORT = 6379
@@ -58,23 +59,7 @@ class Cache(pulumi.ComponentResource):
     def __init__(self, name: str, args: CacheArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("modelfleet:aws:Cache", name, None, opts)
         scope, own = args.scope, pulumi.ResourceOptions(parent=self)
-        group = aws.ec2.SecurityGroup(
-            "cache",
-            name=scope.name("cache"),
-            description="Valkey: the cluster's pods",
-            vpc_id=args.vpc_id,
-            opts=own,
-        )
-        aws.vpc.SecurityGroupIngressRule(
-            "cache",
-            security_group_id=group.id,
-            description="Valkey from the cluster",
-            ip_protocol="tcp",
-            from_port=PORT,
-            to_port=PORT,
-            referenced_security_group_id=args.clients,
-            opts=own,
-        )
+        group = make_data_door("cache", DataDoorArgs(scope, "Valkey", PORT, args.vpc_id, args.clients), own)
         subnets = aws.elasticache.SubnetGroup("cache", name=scope.name(), subnet_ids=args.subnets, opts=own)
         # docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html: id and name must be the same.
         user = aws.elasticache.User(

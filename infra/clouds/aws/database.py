@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.clouds.aws.data_door import DataDoorArgs, make_data_door
 from infra.clouds.aws.policy_document import service_trust
 from infra.clouds.aws.scope import Scope
 
@@ -69,23 +70,7 @@ class Database(pulumi.ComponentResource):
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("modelfleet:aws:Database", name, None, opts)
         scope, own = args.scope, pulumi.ResourceOptions(parent=self)
-        group = aws.ec2.SecurityGroup(
-            "database",
-            name=scope.name("database"),
-            description="PostgreSQL: the cluster's pods",
-            vpc_id=args.vpc_id,
-            opts=own,
-        )
-        aws.vpc.SecurityGroupIngressRule(
-            "database",
-            security_group_id=group.id,
-            description="PostgreSQL from the cluster",
-            ip_protocol="tcp",
-            from_port=PORT,
-            to_port=PORT,
-            referenced_security_group_id=args.clients,
-            opts=own,
-        )
+        group = make_data_door("database", DataDoorArgs(scope, "PostgreSQL", PORT, args.vpc_id, args.clients), own)
         subnets = aws.rds.SubnetGroup("database", name=scope.name(), subnet_ids=args.subnets, opts=own)
         monitoring = aws.iam.Role(
             "database-monitoring",

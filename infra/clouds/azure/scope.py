@@ -50,12 +50,7 @@ class Scope:
             subscription=settings.account,
             location=settings.region,
             environment=settings.environment,
-            tags={
-                **settings.tags,
-                "environment": settings.environment,
-                "owner": settings.owner,
-                "modelfleet-stack": stack,
-            },
+            tags=settings.tags_of(stack),
             delete_data=settings.delete_data,
         )
 

@@ -116,13 +116,7 @@ class Scope:
 
 def labels_of(stack: str, settings: StackSettings) -> Mapping[str, str]:
     """Labels of everything that a stack makes, in the characters that labels may have."""
-    given = {
-        **settings.tags,
-        "environment": settings.environment,
-        "owner": settings.owner,
-        "modelfleet-stack": stack,
-    }
-    return {_label(key): _label(value) for key, value in given.items()}
+    return {_label(key): _label(value) for key, value in settings.tags_of(stack).items()}
 
 
 def stack_name(stack: str, part: str = "") -> str:

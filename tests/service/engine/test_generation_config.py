@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.engine.generation_config import read_sampling_defaults
+from service.engine.generation_config import GenerationConfig
 from service.engine.interface import ModelLoadError, SamplingDefaults
 from service.server.protocol import CompletionBody
 
@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 
 def defaults(folder: Path, content: Any) -> SamplingDefaults:
     (folder / "generation_config.json").write_text(json.dumps(content), "utf-8")
-    return read_sampling_defaults(folder)
+    return GenerationConfig.read(folder).defaults
 
 
 def test_a_model_without_wishes_has_none(tmp_path: Path) -> None:
-    assert read_sampling_defaults(tmp_path) == SamplingDefaults()
+    assert GenerationConfig.read(tmp_path) == GenerationConfig()
     assert defaults(tmp_path, {"eos_token_id": 0}) == SamplingDefaults()
+
+
+def test_end_tokens_are_one_or_several(tmp_path: Path) -> None:
+    for written, read in ((7, {7}), ([1, 2], {1, 2}), (None, set())):
+        (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": written}), "utf-8")
+        assert GenerationConfig.read(tmp_path).end_token_ids == read
 
 
 def test_a_sampling_model_s_wishes_are_read_and_its_lengths_are_not(tmp_path: Path) -> None:
@@ -44,7 +50,7 @@ def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path) -> None:
         defaults(tmp_path, [1])
     (tmp_path / "generation_config.json").write_text("{", "utf-8")
     with pytest.raises(ModelLoadError, match=r"generation_config\.json"):
-        read_sampling_defaults(tmp_path)
+        GenerationConfig.read(tmp_path)
 
 
 def test_a_request_goes_before_the_model_and_the_model_before_openai() -> None:
