@@ -68,7 +68,7 @@ class MachineEntry(FileModel):
     gpu: GpuEntry
     nvme_gb: int | None = Field(None, ge=0)
     network_gbps: float | None = Field(None, gt=0)
-    interconnect: InterconnectEntry = InterconnectEntry(kind=InterconnectKind.NONE)
+    interconnect: InterconnectEntry = Field(default_factory=lambda: InterconnectEntry(kind=InterconnectKind.NONE))
     quota: QuotaEntry
     offers: str | None = Field(None, description="Key of the file's `offers`; unset: unknown")
     rungs: tuple[Literal["reservation", "on-demand", "flex-start", "spot"], ...] | None = Field(None, min_length=1)

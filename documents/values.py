@@ -87,4 +87,6 @@ Email = Annotated[str, _pattern(_EMAIL, "an e-mail address: use one that is read
 class FileModel(BaseModel):
     """A part of a file that people write: frozen, camelCase, and a key that nobody knows is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
