@@ -1,4 +1,4 @@
-"""What a simulated account holds: every resource by type and id, kept on disk between processes.
+"""What a simulated account holds: every resource by region, type and id, kept on disk between processes.
 
 One SQLite file is the memory of all simulated clouds of a rehearsal. An account knows what a cloud's API knows: ids,
 inputs, outputs, what was deleted but not forgotten. It doesn't know the engine, its URNs or who asked. Secret inputs
@@ -11,19 +11,20 @@ import json
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from rehearsal.table import Afterlife
+from catalog import Afterlife
 from toolchain.provider.properties import Secret
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS resources (
-  cloud TEXT NOT NULL, account TEXT NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL,
-  claim TEXT, inputs TEXT NOT NULL, outputs TEXT NOT NULL, afterlife TEXT,
-  PRIMARY KEY (cloud, account, type, id)
+  cloud TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL,
+  claim TEXT, inside TEXT, inputs TEXT NOT NULL, outputs TEXT NOT NULL, afterlife TEXT,
+  PRIMARY KEY (cloud, account, region, type, id)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX IF NOT EXISTS claims ON resources (cloud, account, type, claim) WHERE claim IS NOT NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS claims ON resources (cloud, account, region, type, claim) WHERE claim IS NOT NULL;
 CREATE TABLE IF NOT EXISTS evidence (
   cloud TEXT NOT NULL, type TEXT NOT NULL, property TEXT NOT NULL, evidence TEXT NOT NULL,
   PRIMARY KEY (cloud, type, property)
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS draws (seed TEXT PRIMARY KEY, number INTEGER NOT NULL
 """
 _LOCK_TIMEOUT_S: Final = 30.0
 """Several plugins write at once; each holds the file for less than a millisecond."""
+_COLUMNS: Final = "region, type, id, inputs, outputs, afterlife"
 _SEALED: Final = "simulated:sealed"
 
 
@@ -50,6 +52,7 @@ class Resource:
     Attributes:
         type: its type token.
         id: its id.
+        region: where it is, empty where ids are unique in the whole account.
         inputs: what it was last made or changed with.
         outputs: its live state.
         afterlife: what it is after its deletion, None while it lives.
@@ -59,7 +62,36 @@ class Resource:
     id: str
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any]
-    afterlife: Afterlife | None
+    region: str = ""
+    afterlife: Afterlife | None = None
+
+
+class Recovery(StrEnum):
+    """Whether making a resource may bring back the soft-deleted one of its name."""
+
+    NEVER = "never"
+    IF_KEPT = "if kept"
+    ONLY = "only"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a new resource may stand beside, and what it belongs to.
+
+    Attributes:
+        unique: what no second resource of its type may claim.
+        shared: whether one that is there already is no error.
+        recovery: whether it may be the recovery of a soft-deleted one.
+        inside: type and id, joined by a space, of the resource whose deletion takes it along.
+    """
+
+    unique: str | None = None
+    shared: bool = False
+    recovery: Recovery = Recovery.NEVER
+    inside: str | None = None
+
+
+_NO_CLAIM: Final = Claim()
 
 
 class Account:
@@ -101,74 +133,128 @@ class Account:
                 [(self._cloud, kind, path, str(found)) for path, found in evidence.items()],
             )
 
-    def create(self, made: Resource, *, claim: str | None, shared: bool) -> None:
+    def create(self, made: Resource, claim: Claim = _NO_CLAIM) -> None:
         """Add a resource.
 
         Args:
             made: the resource.
-            claim: what no second resource of its type may claim.
-            shared: whether one that is there already is no error.
+            claim: what it may stand beside, and what it belongs to.
 
         Raises:
             TakenError: its id or claim is taken.
+            MissingError: it is to be recovered, and there is none.
         """
         with self._transaction():
             found = self._database.execute(
-                "SELECT id, afterlife FROM resources WHERE cloud = ? AND account = ? AND type = ?"
+                "SELECT id, afterlife FROM resources WHERE cloud = ? AND account = ? AND region = ? AND type = ?"
                 " AND (id = ? OR claim = ?)",
-                (self._cloud, self._account, made.type, made.id, claim),
+                (*self._place(made.region, made.type), made.id, claim.unique),
             ).fetchone()
-            if found and not shared:
+            kept = found is not None and found[1] == Afterlife.SOFT_DELETED
+            if claim.recovery is Recovery.ONLY and not kept:
+                raise MissingError(f"{made.type} {made.id} is to be recovered, and none of that name is soft-deleted")
+            if found and not claim.shared and not (kept and claim.recovery is not Recovery.NEVER):
                 raise TakenError(_taken(made.type, found[0], found[1]))
-            self._write(made, claim)
+            self._write(made, claim.unique, claim.inside)
+            if kept:
+                self._database.execute(
+                    "UPDATE resources SET afterlife = NULL"
+                    " WHERE cloud = ? AND account = ? AND region = ? AND afterlife = ? AND substr(id, 1, ?) = ?",
+                    (*self._place(made.region), Afterlife.SOFT_DELETED, *_below(made.id)),
+                )
 
     def update(self, changed: Resource) -> None:
-        """Change a resource.
+        """Change a resource; one that was taken over although it can't be deleted lives from now on.
 
         Raises:
             MissingError: there is none.
         """
         with self._transaction():
-            claim = self._database.execute(
-                "SELECT claim FROM resources WHERE cloud = ? AND account = ? AND type = ? AND id = ?"
-                " AND afterlife IS NULL",
-                (self._cloud, self._account, changed.type, changed.id),
+            found = self._database.execute(
+                "SELECT claim, inside FROM resources WHERE cloud = ? AND account = ? AND region = ? AND type = ?"
+                " AND id = ? AND (afterlife IS NULL OR afterlife = ?)",
+                (*self._place(changed.region, changed.type), changed.id, Afterlife.PERMANENT),
             ).fetchone()
-            if claim is None:
+            if found is None:
                 raise MissingError(f"{changed.type} {changed.id} does not exist")
-            self._write(changed, claim[0])
+            self._write(changed, *found)
 
-    def read(self, kind: str, resource_id: str) -> Resource | None:
+    def read(self, kind: str, resource_id: str, region: str = "") -> Resource | None:
         """Give a living or permanent resource, None if there is none."""
         row = self._database.execute(
-            "SELECT type, id, inputs, outputs, afterlife FROM resources"
-            " WHERE cloud = ? AND account = ? AND type = ? AND id = ? AND (afterlife IS NULL OR afterlife = ?)",
-            (self._cloud, self._account, kind, resource_id, Afterlife.PERMANENT),
+            f"SELECT {_COLUMNS} FROM resources"  # noqa: S608 - no value in it
+            " WHERE cloud = ? AND account = ? AND region = ? AND type = ? AND id = ?"
+            " AND (afterlife IS NULL OR afterlife = ?)",
+            (*self._place(region, kind), resource_id, Afterlife.PERMANENT),
         ).fetchone()
         return None if row is None else _resource(row)
 
-    def delete(self, kind: str, resource_id: str, afterlife: Afterlife) -> None:
-        """Delete a resource, or let it live on as its type does; one that is gone already is no error."""
-        key = (self._cloud, self._account, kind, resource_id)
-        where = "WHERE cloud = ? AND account = ? AND type = ? AND id = ?"
+    def of_type(self, kind: str) -> list[Resource]:
+        """Give everything of a type, what was deleted and is kept among it, by id."""
+        rows = self._database.execute(
+            f"SELECT {_COLUMNS} FROM resources"  # noqa: S608 - no value in it
+            " WHERE cloud = ? AND account = ? AND type = ? ORDER BY id",
+            (self._cloud, self._account, kind),
+        ).fetchall()
+        return [_resource(row) for row in rows]
+
+    def delete(self, gone: Resource, *, nested: bool = False, cluster: str = "") -> None:
+        """Delete a resource, or let it live on as its `afterlife` says; one that is gone already is no error.
+
+        Args:
+            gone: the resource, with what becomes of it.
+            nested: whether ids are paths, so that what is below it goes with it.
+            cluster: the Kubernetes cluster that it is, if it is one: its objects go with it.
+        """
+        key = (*self._place(gone.region, gone.type), gone.id)
+        where = "WHERE cloud = ? AND account = ? AND region = ? AND type = ? AND id = ?"
         with self._transaction():
-            if afterlife is Afterlife.NOTHING:
+            if gone.afterlife is None:
                 self._database.execute(f"DELETE FROM resources {where}", key)  # noqa: S608 - no value in it
             else:
                 self._database.execute(
                     f"UPDATE resources SET afterlife = ? {where}",  # noqa: S608 - no value in it
-                    (afterlife, *key),
+                    (gone.afterlife, *key),
                 )
+            self._database.execute(
+                "DELETE FROM resources WHERE cloud = ? AND account = ? AND region = ? AND inside = ?",
+                (*self._place(gone.region), f"{gone.type} {gone.id}"),
+            )
+            if nested:
+                self._delete_below(gone)
+            if cluster:
+                self._database.execute("DELETE FROM resources WHERE cloud = 'kubernetes' AND account = ?", (cluster,))
 
-    def _write(self, resource: Resource, claim: str | None) -> None:
+    def _delete_below(self, gone: Resource) -> None:
+        """Let what is below a path go with it: its parts share its afterlife, what is attached to it has none."""
+        below = (*self._place(gone.region), *_below(gone.id))
+        where = "WHERE cloud = ? AND account = ? AND region = ? AND substr(id, 1, ?) = ?"
+        if gone.afterlife is not None:
+            self._database.execute(
+                f"DELETE FROM resources {where} AND instr(substr(id, ?), '/providers/') > 0",  # noqa: S608 - no value
+                (*below, len(gone.id)),
+            )
+            self._database.execute(
+                f"UPDATE resources SET afterlife = ? {where}",  # noqa: S608 - no value in it
+                (gone.afterlife, *below),
+            )
+        else:
+            self._database.execute(
+                f"DELETE FROM resources {where} AND afterlife IS NULL",  # noqa: S608 - no value in it
+                below,
+            )
+
+    def _place(self, region: str, *kind: str) -> tuple[str, ...]:
+        return (self._cloud, self._account, region, *kind)
+
+    def _write(self, resource: Resource, unique: str | None, inside: str | None) -> None:
         self._database.execute(
-            "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+            "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
             (
-                self._cloud,
-                self._account,
-                resource.type,
+                *self._place(resource.region, resource.type),
                 resource.id,
-                claim,
+                unique,
+                inside,
                 json.dumps(sealed(resource.inputs), sort_keys=True),
                 json.dumps(sealed(resource.outputs), sort_keys=True),
             ),
@@ -191,8 +277,8 @@ def holdings(file: Path) -> Sequence[tuple[str, str, Resource]]:
         return []
     with contextlib.closing(sqlite3.connect(file, timeout=_LOCK_TIMEOUT_S)) as database:
         rows = database.execute(
-            "SELECT cloud, account, type, id, inputs, outputs, afterlife FROM resources"
-            " ORDER BY cloud, account, type, id"
+            f"SELECT cloud, account, {_COLUMNS} FROM resources"  # noqa: S608 - no value in it
+            " ORDER BY cloud, account, region, type, id"
         ).fetchall()
     return [(row[0], row[1], _resource(row[2:])) for row in rows]
 
@@ -246,10 +332,20 @@ def unsealed(value: Any, like: Any) -> Any:
 
 
 def _resource(row: Sequence[Any]) -> Resource:
-    kind, resource_id, inputs, outputs, afterlife = row
+    region, kind, resource_id, inputs, outputs, afterlife = row
     return Resource(
-        kind, resource_id, json.loads(inputs), json.loads(outputs), None if afterlife is None else Afterlife(afterlife)
+        kind,
+        resource_id,
+        json.loads(inputs),
+        json.loads(outputs),
+        region,
+        None if afterlife is None else Afterlife(afterlife),
     )
+
+
+def _below(path: str) -> tuple[int, str]:
+    """Give the length and the text of what the ids of everything below a path begin with."""
+    return len(path) + 1, f"{path}/"
 
 
 def _taken(kind: str, resource_id: str, afterlife: str | None) -> str:

@@ -3,10 +3,12 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from catalog import KEPT
 from rehearsal import guard
-from rehearsal.account import Resource, fingerprint
+from rehearsal.account import Claim, Recovery, Resource, fingerprint
 from rehearsal.computed import Scope, compute, is_computed, overlaid
 from rehearsal.differences import compare
 from rehearsal.inputs import Finding, check_inputs
@@ -14,7 +16,7 @@ from rehearsal.naming import name_resource
 from rehearsal.remembering import RememberingProvider, world
 from rehearsal.sdk_schema import ResourceSchema, UnknownTypeError, load
 from rehearsal.simulated import MARK
-from rehearsal.table import Afterlife, Cloud, Row
+from rehearsal.table import Cloud, Listed, Row
 from rehearsal.template import PlaceUnknownError, fill, look_up
 from toolchain.provider.interface import (
     CheckFailure,
@@ -104,12 +106,18 @@ class SimulatedCloud(RememberingProvider):
             resource_id, computed = compute(
                 self._cloud, row, schema, self._scope, inputs=inputs, logical_name=request.name, seed=seed
             )
-            claim = fill(row.unique, {**self._scope.known(), **inputs}, seed) if row.unique else None
+            known = {**self._scope.known(), **inputs}
+            claim = Claim(
+                unique=fill(row.unique, known, seed) if row.unique else None,
+                shared=row.shared,
+                recovery=_recovery(row, inputs),
+                inside=fill(row.inside, known, seed) if row.inside else None,
+            )
         except PlaceUnknownError as error:
             raise ProviderError(f"{request.type}: {error} must be known to make one, and isn't given") from error
         outputs = self._marked(schema, row, request.inputs, computed)
-        made = Resource(request.type, resource_id, request.inputs, outputs, None)
-        self.remember(made, claim=claim, shared=row.shared or _recovers(row, inputs))
+        region = self.region_of(request.type, reveal(outputs))
+        self.remember(Resource(request.type, resource_id, request.inputs, outputs, region), claim)
         return CreateResult(resource_id, outputs)
 
     async def update(self, request: UpdateRequest, context: Context) -> Mapping[str, Any]:
@@ -120,7 +128,8 @@ class SimulatedCloud(RememberingProvider):
         old = reveal(request.old_outputs)
         if request.preview:
             return self._foreseen(schema, row, request.news, old)
-        found = self.memory.read(request.type, request.id)
+        region = self.region_of(request.type, old)
+        found = self.memory.read(request.type, request.id, region)
         if found is None:
             raise ProviderError(f"{request.type} {request.id} does not exist: it was deleted behind the engine's back")
         kept = {key: value for key, value in old.items() if is_computed(schema, row, self._cloud, key)}
@@ -139,13 +148,13 @@ class SimulatedCloud(RememberingProvider):
             key: value for key, value in computed.items() if key not in kept or _follows_inputs(row, self._cloud, key)
         }
         outputs = self._marked(schema, row, request.news, {**kept, **fresh})
-        self.change(Resource(request.type, request.id, request.news, outputs, None))
+        self.change(Resource(request.type, request.id, request.news, outputs, region))
         return outputs
 
     async def delete(self, request: DeleteRequest, context: Context) -> None:
         """Delete it, or leave what the cloud leaves."""
         row = self._cloud.row(request.type)
-        found = self.memory.read(request.type, request.id)
+        found = self.memory.read(request.type, request.id, self.region_of(request.type, reveal(request.outputs)))
         if found is None:
             return
         for path in row.protected_by:
@@ -154,9 +163,20 @@ class SimulatedCloud(RememberingProvider):
                     f"{request.type} {request.id} is protected from deletion: set {path} to false first, "
                     "or use `fleet down STACK --delete-data`"
                 )
-        if row.afterlife is not Afterlife.NOTHING:
-            await context.status(f"simulated: stays {row.afterlife}")
-        self.memory.delete(request.type, request.id, row.afterlife)
+        kept = KEPT.get(request.type)
+        if kept is not None:
+            await context.status(f"simulated: stays {kept.afterlife}")
+        cluster = fill(row.cluster, {"id": found.id, **found.outputs}, "") if row.cluster else ""
+        gone = replace(found, afterlife=None if kept is None else kept.afterlife)
+        self.memory.delete(gone, nested=self._cloud.nested, cluster=cluster)
+
+    def region_of(self, kind: str, properties: Mapping[str, Any]) -> str:
+        """Give the region that a resource says it is in, the provider's where it says none."""
+        if not self._cloud.regional or self._cloud.row(kind).everywhere:
+            return ""
+        if "region" not in load(self._cloud.package, kind).outputs:
+            return ""
+        return str(properties.get("region") or self._scope.region)
 
     async def invoke(self, token: str, arguments: dict[str, Any], context: Context) -> InvokeResult:
         """Answer a function from its row."""
@@ -170,7 +190,23 @@ class SimulatedCloud(RememberingProvider):
             )
         given = reveal(arguments)
         known = {**given, "arguments": given, **self._scope.known()}
-        return InvokeResult({**given, **fill(answer, known, f"{token}/{json.dumps(given, sort_keys=True)}")})
+        seed = f"{token}/{json.dumps(given, sort_keys=True)}"
+        listed = {key: self._list(value, known) for key, value in answer.items() if isinstance(value, Listed)}
+        drawn = {key: value for key, value in answer.items() if key not in listed}
+        return InvokeResult({**given, **fill(drawn, known, seed), **listed})
+
+    def _list(self, listed: Listed, known: Mapping[str, Any]) -> list[Any]:
+        """Give what the account holds of a type, as a function tells it."""
+        wanted = {path: fill(template, known, "") for path, template in listed.where.items()}
+        return [
+            fill(
+                listed.each,
+                {**known, **held.outputs, "id": held.id, "state": listed.dead if held.afterlife else listed.living},
+                "",
+            )
+            for held in self.memory.of_type(listed.type)
+            if all(look_up({**held.outputs, "id": held.id}, path) == value for path, value in wanted.items())
+        ]
 
     async def _schema(self, token: str) -> ResourceSchema:
         try:
@@ -228,9 +264,11 @@ def _failure(finding: Finding) -> CheckFailure:
     return CheckFailure("", str(finding)) if finding.is_secret else CheckFailure(finding.path, finding.reason)
 
 
-def _recovers(row: Row, inputs: Mapping[str, Any]) -> bool:
-    """Tell whether the program asks for the recovery of what it once deleted."""
-    return bool(row.recovers_by) and all(look_up(inputs, path) == value for path, value in row.recovers_by.items())
+def _recovery(row: Row, inputs: Mapping[str, Any]) -> Recovery:
+    """Tell whether a soft-deleted one of the same name comes back."""
+    if row.recovers_by and all(look_up(inputs, path) == value for path, value in row.recovers_by.items()):
+        return Recovery.ONLY
+    return Recovery.IF_KEPT if row.undeletes else Recovery.NEVER
 
 
 def _follows_inputs(row: Row, cloud: Cloud, key: str) -> bool:

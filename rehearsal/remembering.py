@@ -1,10 +1,12 @@
 """What every simulator does alike: it works in a rehearsal only, and remembers in the world's memory."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rehearsal import guard
-from rehearsal.account import Account, MissingError, Resource, TakenError, unsealed
+from rehearsal.account import Account, Claim, MissingError, Resource, TakenError, unsealed
 from rehearsal.sdk_index import sdk_version
 from rehearsal.simulated import BUILD_METADATA
 from toolchain.provider.interface import (
@@ -43,7 +45,8 @@ class RememberingProvider(ResourceProvider):
     async def read(self, request: ReadRequest, context: Context) -> ReadResult:
         """Read a resource as it is remembered."""
         del context
-        found = self.memory.read(request.type, request.id)
+        region = self.region_of(request.type, {**request.outputs, **request.inputs})
+        found = self.memory.read(request.type, request.id, region)
         if found is None:
             return ReadResult(None)
         return ReadResult(request.id, unsealed(found.inputs, request.inputs), unsealed(found.outputs, request.outputs))
@@ -77,15 +80,20 @@ class RememberingProvider(ResourceProvider):
         """Open the memory of one account or cluster."""
         self._memory = Account(world() / "account.sqlite", self.name, account)
 
-    def remember(self, made: Resource, *, claim: str | None = None, shared: bool = False) -> None:
+    def region_of(self, kind: str, properties: Mapping[str, Any]) -> str:
+        """Give the region in which a resource's id is unique, empty where it is in the whole account."""
+        del self, kind, properties
+        return ""
+
+    def remember(self, made: Resource, claim: Claim | None = None) -> None:
         """Add a resource; the arguments are those of `Account.create`.
 
         Raises:
-            ProviderError: its id or claim is taken.
+            ProviderError: its id or claim is taken, or there is none to recover.
         """
         try:
-            self.memory.create(made, claim=claim, shared=shared)
-        except TakenError as error:
+            self.memory.create(made, claim or Claim())
+        except (TakenError, MissingError) as error:
             raise ProviderError(str(error)) from error
 
     def change(self, changed: Resource) -> None:

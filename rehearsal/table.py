@@ -6,23 +6,10 @@ always there) fills the rest, so that a new type needs a row for its id and what
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from rehearsal.published import Join, Source
 from rehearsal.rules import Habit, Rule
-
-
-class Afterlife(StrEnum):
-    """What is left of a resource once it was deleted."""
-
-    NOTHING = "nothing"
-    SCHEDULED = "scheduled"
-    """Gone for its users, deleted by the cloud after a waiting time (a KMS key)."""
-    SOFT_DELETED = "soft-deleted"
-    """Kept for a retention time, its name reserved (a key vault): it can be recovered, not made anew."""
-    PERMANENT = "permanent"
-    """It can't be deleted at all (a Cloud KMS key ring): the engine forgets it, the cloud does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +26,14 @@ class Row:
             if there is none.
         secrets: outputs that the state must encrypt.
         protected_by: inputs that keep it from being deleted while they are true.
-        afterlife: what is left of it once it was deleted.
         recovers_by: inputs, and their values, by which a program asks for a soft-deleted one back.
         unique: template of what no second resource may have in the account, empty if the id says it all.
         shared: whether several resources may stand for the same thing (an IAM binding), so that one that is there
             already is no error.
+        undeletes: whether making one again recovers the one of that name that is soft-deleted.
+        inside: template of the type and id, joined by a space, of the resource whose deletion takes this one along.
+        cluster: template of what names the Kubernetes cluster that this is; its objects go with it.
+        everywhere: whether its id is unique in all regions of a cloud that keeps each region for itself.
     """
 
     id: str
@@ -53,10 +43,32 @@ class Row:
     name: str = ""
     secrets: tuple[str, ...] = ()
     protected_by: tuple[str, ...] = ()
-    afterlife: Afterlife = Afterlife.NOTHING
     recovers_by: Mapping[str, Any] = field(default_factory=dict)
     unique: str = ""
     shared: bool = False
+    undeletes: bool = False
+    inside: str = ""
+    cluster: str = ""
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A function's answer from what the account holds: the resources of a type, those that it keeps dead among them.
+
+    Attributes:
+        type: token of the type.
+        where: what a resource must have, templates of values by dotted path.
+        each: template of what is told of each; `{state}` is one of the two below.
+        living: state of one that lives.
+        dead: state of one that was deleted.
+    """
+
+    type: str
+    where: Mapping[str, str]
+    each: Mapping[str, Any]
+    living: str = ""
+    dead: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +88,8 @@ class Cloud:
         account: templates of the account's name, the first that can be filled counts: from the provider's configuration
             (`{config.…}`) and from what the rehearsal was begun with (`{rehearsal.account}`, `{rehearsal.region}`).
         region: the same for the region.
+        regional: whether each region has ids of its own, so that two regions can have the same one.
+        nested: whether ids are paths, so that what lies below a resource goes with it.
         config_replaces: inputs of the provider whose change replaces the provider.
         source: where the services' values are published.
         joins: where a type's inputs are described there, by token.
@@ -96,6 +110,8 @@ class Cloud:
     replaces: tuple[str, ...] = ()
     account: tuple[str, ...] = ("{rehearsal.account}",)
     region: tuple[str, ...] = ("{rehearsal.region}",)
+    regional: bool = False
+    nested: bool = False
     config_replaces: tuple[str, ...] = ()
     source: Source | None = None
     joins: Mapping[str, Join] = field(default_factory=dict)

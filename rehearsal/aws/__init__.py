@@ -20,6 +20,7 @@ CLOUD: Final = Cloud(
     replaces=("region",),
     account=("{config.allowedAccountIds.0}", "{rehearsal.account}"),
     region=("{config.region}", "{rehearsal.region}"),
+    regional=True,
     config_replaces=("region", "allowedAccountIds"),
     source=ServiceModels(),
     joins=JOINS,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rehearsal.aws.network_resources import NETWORK_ROWS
-from rehearsal.table import Afterlife, Row
+from rehearsal.table import Row
 from rehearsal.template import From, Merged
 
 COMMON_OUTPUTS: Final[Mapping[str, Any]] = {
@@ -27,6 +27,7 @@ def _global_arn(service: str, resource: str) -> dict[str, str]:
     return {"arn": f"arn:aws:{service}::{{account}}:{resource}"}
 
 
+_IN_CLUSTER: Final = "aws:eks/cluster:Cluster {clusterName}"
 _BUCKET_PART: Final = Row(id="{bucket}", replaces=("bucket",))
 _KEY: Final = _arn("kms", "key/{id}") | {"keyId": "{id}", "multiRegion": False}
 
@@ -37,13 +38,11 @@ ROWS: Final[Mapping[str, Row]] = {
         id="{uuid:key}",
         outputs=_KEY | {"isEnabled": True, "keyUsage": "ENCRYPT_DECRYPT", "rotationPeriodInDays": 365},
         replaces=("customerMasterKeySpec", "keyUsage", "multiRegion"),
-        afterlife=Afterlife.SCHEDULED,
     ),
     "aws:kms/replicaKey:ReplicaKey": Row(
         id="mrk-{hex:32}",
         outputs=_KEY | {"keyUsage": "ENCRYPT_DECRYPT"},
         replaces=("primaryKeyArn",),
-        afterlife=Afterlife.SCHEDULED,
     ),
     "aws:kms/alias:Alias": Row(
         id="{name}", name="name", outputs=_arn("kms", "{name}") | {"targetKeyArn": From("targetKeyId")}
@@ -62,6 +61,7 @@ ROWS: Final[Mapping[str, Row]] = {
             "hostedZoneId": "Z{capitals:13}",
         },
         replaces=("objectLockEnabled",),
+        everywhere=True,
     ),
     **{
         f"aws:s3/{part[0].lower()}{part[1:]}:{part}": _BUCKET_PART
@@ -123,6 +123,7 @@ ROWS: Final[Mapping[str, Row]] = {
             "kubernetesNetworkConfig.serviceIpv4Cidr",
             "bootstrapSelfManagedAddons",
         ),
+        cluster="{arn}",
         protected_by=("deletionProtection",),
     ),
     "aws:eks/nodeGroup:NodeGroup": Row(
@@ -149,14 +150,18 @@ ROWS: Final[Mapping[str, Row]] = {
         id="{clusterName}:{addonName}",
         outputs=_arn("eks", "addon/{clusterName}/{addonName}/{uuid:addon}") | {"addonVersion": "v1.99.0-eksbuild.1"},
         replaces=("clusterName", "addonName"),
+        inside=_IN_CLUSTER,
     ),
     "aws:eks/accessEntry:AccessEntry": Row(
         id="{clusterName}:{principalArn}",
         outputs={"accessEntryArn": "arn:aws:eks:{region}:{account}:access-entry/{clusterName}/{uuid:entry}"},
         replaces=("clusterName", "principalArn", "type"),
+        inside=_IN_CLUSTER,
     ),
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": Row(
-        id="{clusterName}#{principalArn}#{policyArn}", replaces=("clusterName", "principalArn", "policyArn")
+        id="{clusterName}#{principalArn}#{policyArn}",
+        replaces=("clusterName", "principalArn", "policyArn"),
+        inside=_IN_CLUSTER,
     ),
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": Row(
         id="a-{hex:17}",
@@ -166,6 +171,7 @@ ROWS: Final[Mapping[str, Row]] = {
             "associationArn": "arn:aws:eks:{region}:{account}:podidentityassociation/{clusterName}/{id}",
         },
         replaces=("clusterName", "namespace", "serviceAccount"),
+        inside=_IN_CLUSTER,
     ),
     # Identity
     "aws:iam/role:Role": Row(
@@ -284,7 +290,6 @@ ROWS: Final[Mapping[str, Row]] = {
         name="name",
         unique="{name}",
         outputs={"arn": "{id}"},
-        afterlife=Afterlife.SOFT_DELETED,
     ),
     "aws:secretsmanager/secretVersion:SecretVersion": Row(
         id="{secretId}|{uuid:version}",

@@ -19,6 +19,7 @@ CLOUD: Final = Cloud(
     replaces=("location", "resourceGroupName"),
     account=("{config.subscriptionId}", "{rehearsal.account}"),
     region=("{config.location}", "{rehearsal.region}"),
+    nested=True,
     config_replaces=("subscriptionId", "tenantId"),
     names=NAMES,
     habits=HABITS,

@@ -8,7 +8,7 @@ with `simulated.invalid`, a domain that never exists (RFC 6761), so that nothing
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rehearsal.table import Afterlife, Row
+from rehearsal.table import Row
 from rehearsal.template import From, Keyed, Within, places
 
 COMMON_OUTPUTS: Final[Mapping[str, Any]] = {
@@ -120,7 +120,6 @@ ROWS: Final[Mapping[str, Row]] = {
             },
         },
         replaces=("properties.tenantId",),
-        afterlife=Afterlife.SOFT_DELETED,
         recovers_by={"properties.createMode": "recover"},
     ),
     "azure-native:keyvault:Key": _arm(
@@ -135,7 +134,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "azure-native:keyvault:Secret": _arm(
         "Microsoft.KeyVault/vaults/{vaultName}/secrets/{secretName}", secrets=("properties",)
     ),
-    "azure-native:keyvault:ManagedHsm": _arm("Microsoft.KeyVault/managedHSMs/{name}", afterlife=Afterlife.SOFT_DELETED),
+    "azure-native:keyvault:ManagedHsm": _arm("Microsoft.KeyVault/managedHSMs/{name}"),
     "azure-native:compute:DiskEncryptionSet": _arm(
         "Microsoft.Compute/diskEncryptionSets/{diskEncryptionSetName}",
     ),
@@ -201,6 +200,7 @@ ROWS: Final[Mapping[str, Row]] = {
             "networkProfile.serviceCidr",
             "apiServerAccessProfile.enablePrivateCluster",
         ),
+        cluster="{id}",
     ),
     "azure-native:containerservice:AgentPool": _arm(
         "Microsoft.ContainerService/managedClusters/{resourceName}/agentPools/{agentPoolName}",

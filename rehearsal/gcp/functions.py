@@ -6,6 +6,7 @@ Versions are made up in the services' formats: what a rehearsal needs of them is
 from collections.abc import Mapping
 from typing import Any, Final
 
+from rehearsal.table import Listed
 from rehearsal.template import From
 
 _AGENT: Final = "service-{digits:12}@simulated.iam.gserviceaccount.com"
@@ -43,9 +44,29 @@ FUNCTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
         "member": f"serviceAccount:{_AGENT}",
         "project": "{account}",
     },
-    # What an account that was never used has. One that was keeps both: these have to come from its memory.
-    "gcp:kms/getKeyRings:getKeyRings": {"id": "projects/{account}/locations/{location}", "keyRings": []},
-    "gcp:kms/getCryptoKeys:getCryptoKeys": {"id": "{keyRing}", "keys": []},
+    "gcp:kms/getKeyRings:getKeyRings": {
+        "id": "projects/{account}/locations/{location}",
+        "keyRings": Listed(
+            type="gcp:kms/keyRing:KeyRing",
+            where={"project": "{account}", "location": "{location}"},
+            each={"id": "{id}", "name": "{id}"},
+        ),
+    },
+    # A key whose resource was deleted is there for ever, without a version that could encrypt.
+    "gcp:kms/getCryptoKeys:getCryptoKeys": {
+        "id": "{keyRing}",
+        "keys": Listed(
+            type="gcp:kms/cryptoKey:CryptoKey",
+            where={"keyRing": "{keyRing}"},
+            each={
+                "id": "{id}",
+                "name": "{id}",
+                "primaries": [{"name": "{id}/cryptoKeyVersions/1", "state": "{state}"}],
+            },
+            living="ENABLED",
+            dead="DESTROY_SCHEDULED",
+        ),
+    },
     "gcp:kms/getKMSCryptoKey:getKMSCryptoKey": {"id": "{keyRing}/cryptoKeys/{name}"},
     "gcp:container/getEngineVersions:getEngineVersions": {
         "id": "simulated",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rehearsal.gcp.network_resources import NETWORK_ROWS
-from rehearsal.table import Afterlife, Row
+from rehearsal.table import Row
 from rehearsal.template import From, Merged
 
 COMMON_OUTPUTS: Final[Mapping[str, Any]] = {
@@ -40,13 +40,12 @@ def _account_email(label: str) -> str:
 ROWS: Final[Mapping[str, Row]] = {
     **NETWORK_ROWS,
     # Keys
-    "gcp:kms/keyRing:KeyRing": Row(id=f"{_IN_LOCATION}/keyRings/{{name}}", name="name", afterlife=Afterlife.PERMANENT),
+    "gcp:kms/keyRing:KeyRing": Row(id=f"{_IN_LOCATION}/keyRings/{{name}}", name="name"),
     "gcp:kms/cryptoKey:CryptoKey": Row(
         id="{keyRing}/cryptoKeys/{name}",
         name="name",
         outputs={"primaries": [{"name": "{id}/cryptoKeyVersions/1", "state": "ENABLED"}]},
         replaces=("keyRing", "purpose", "destroyScheduledDuration", "importOnly"),
-        afterlife=Afterlife.PERMANENT,
     ),
     "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember": _binding("{cryptoKeyId}", "role", "member"),
     "gcp:kms/cryptoKeyIAMBinding:CryptoKeyIAMBinding": _binding("{cryptoKeyId}", "role"),
@@ -111,6 +110,7 @@ ROWS: Final[Mapping[str, Row]] = {
             },
             "workloadIdentityConfig": {"workloadPool": "{project}.svc.id.goog"},
         },
+        cluster="{id}",
         replaces=(
             "network",
             "subnetwork",
@@ -172,7 +172,7 @@ ROWS: Final[Mapping[str, Row]] = {
         id=f"{_IN_PROJECT}/roles/{{roleId}}",
         outputs={"name": "{id}", "deleted": False},
         replaces=("roleId",),
-        afterlife=Afterlife.SOFT_DELETED,
+        undeletes=True,  # as the provider does
     ),
     "gcp:projects/iAMAuditConfig:IAMAuditConfig": Row(
         id=f"{_IN_PROJECT}/audit_config/{{service}}", replaces=("service",), shared=True
@@ -196,7 +196,6 @@ ROWS: Final[Mapping[str, Row]] = {
             "state": "ACTIVE",
         },
         replaces=("workloadIdentityPoolId",),
-        afterlife=Afterlife.SOFT_DELETED,
     ),
     "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": Row(
         id=f"{_IN_PROJECT}/locations/global/workloadIdentityPools/{{workloadIdentityPoolId}}"
@@ -207,7 +206,6 @@ ROWS: Final[Mapping[str, Row]] = {
             "state": "ACTIVE",
         },
         replaces=("workloadIdentityPoolId", "workloadIdentityPoolProviderId"),
-        afterlife=Afterlife.SOFT_DELETED,
     ),
     # Data services
     "gcp:sql/databaseInstance:DatabaseInstance": Row(
@@ -223,7 +221,6 @@ ROWS: Final[Mapping[str, Row]] = {
         },
         replaces=("encryptionKeyName", "masterInstanceName"),
         protected_by=("deletionProtection", "settings.deletionProtectionEnabled"),
-        afterlife=Afterlife.SOFT_DELETED,
     ),
     "gcp:sql/database:Database": Row(
         id=f"{_IN_PROJECT}/instances/{{instance}}/databases/{{name}}",

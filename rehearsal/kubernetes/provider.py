@@ -11,7 +11,7 @@ from rehearsal.differences import compare
 from rehearsal.kubernetes.kinds import CLUSTER_SCOPED, COMPUTED, REPLACES
 from rehearsal.remembering import RememberingProvider
 from rehearsal.simulated import MARK
-from rehearsal.table import Afterlife, Cloud, Row
+from rehearsal.table import Cloud, Row
 from rehearsal.template import fill
 from toolchain.provider.interface import (
     CheckRequest,
@@ -101,7 +101,7 @@ class SimulatedKubernetes(RememberingProvider):
             return CreateResult("", {**request.inputs, **dict.fromkeys(COMPUTED.get(_kind(request.type), ()), UNKNOWN)})
         resource_id = self._id(request.type, request.inputs)
         outputs = self._outputs(request.type, request.inputs, resource_id)
-        self.remember(Resource(request.type, resource_id, request.inputs, outputs, None))
+        self.remember(Resource(request.type, resource_id, request.inputs, outputs))
         return CreateResult(resource_id, outputs)
 
     async def update(self, request: UpdateRequest, context: Context) -> Mapping[str, Any]:
@@ -110,13 +110,13 @@ class SimulatedKubernetes(RememberingProvider):
         if request.preview:
             return {**request.old_outputs, **request.news}
         outputs = self._outputs(request.type, request.news, request.id)
-        self.change(Resource(request.type, request.id, request.news, outputs, None))
+        self.change(Resource(request.type, request.id, request.news, outputs))
         return outputs
 
     async def delete(self, request: DeleteRequest, context: Context) -> None:
         """Forget it."""
         del context
-        self.memory.delete(request.type, request.id, Afterlife.NOTHING)
+        self.memory.delete(Resource(request.type, request.id, {}, {}))
 
     def _id(self, token: str, inputs: Mapping[str, Any]) -> str:
         metadata = reveal(inputs)["metadata"]
