@@ -1,40 +1,27 @@
-"""The command line: groups of commands, and how an error is told."""
+"""Where `fleet` starts: how an error, a Ctrl-C or a SIGTERM is told.
+
+Nothing heavy is imported here: a Ctrl-C is answered from the first moment on.
+"""
 
 import signal
 import sys
 from types import FrameType
 from typing import NoReturn
 
-import typer
-
-from fleet import console
-from fleet.commands import catalog, cluster, config, image, model, rehearse, stack, tenant, tools
 from fleet.interrupt import Terminated
 
-app = typer.Typer(
-    name="fleet",
-    help="Bring up, change and take down regions that serve large models.",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 _INTERRUPTED = 130
 """Exit status of what SIGINT ended: 128 and the signal's number, as shells count."""
-
-stack.register(app)
-rehearse.register(app)
-tools.register(app)
-app.add_typer(catalog.app, name="catalog")
-app.add_typer(cluster.app, name="cluster")
-app.add_typer(config.app, name="config")
-app.add_typer(image.app, name="image")
-app.add_typer(model.app, name="model")
-app.add_typer(tenant.app, name="tenant")
 
 
 def main() -> NoReturn:
     """Run the command line; every foreseen error is one message without a traceback."""
+    signal.signal(signal.SIGINT, _not_begun)
+    signal.signal(signal.SIGTERM, _not_begun)
+    from fleet import console  # noqa: PLC0415 - after the handlers: these imports take a moment
+    from fleet.app import app  # noqa: PLC0415
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
@@ -49,6 +36,12 @@ def main() -> NoReturn:
         console.error(message)
         sys.exit(1)
     sys.exit(0)
+
+
+def _not_begun(number: int, frame: FrameType | None) -> NoReturn:
+    del frame
+    sys.stderr.write("error: interrupted before anything was done\n")
+    sys.exit(128 + number)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

@@ -39,7 +39,11 @@ def build(
 def list_images(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
 ) -> None:
-    """List the images on this disk, the newest first."""
+    """List the images on this disk, the newest first.
+
+    Example:
+        fleet image list --json
+    """
     from toolchain import images  # noqa: PLC0415
 
     console.result([_row(image) for image in images.list_built()], _COLUMNS, as_json=as_json)
@@ -49,6 +53,7 @@ def list_images(
 def push(
     registry: Annotated[str, typer.Argument(help="Registry and optional path, such as registry.example/team")],
     names: Names = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
 ) -> None:
     """Build images and push them; prints the references by digest.
 
@@ -57,10 +62,13 @@ def push(
     """
     from toolchain import images  # noqa: PLC0415
 
+    pushed = {}
     for name in names or sorted(images.RECIPES):
-        console.out.print(
-            images.push(images.build(name, on_progress=console.note), registry), markup=False, soft_wrap=True
-        )
+        pushed[name] = images.push(images.build(name, on_progress=console.note), registry)
+        if not as_json:
+            console.out.print(pushed[name], markup=False, soft_wrap=True)
+    if as_json:
+        console.json_result(pushed)
 
 
 def _row(image: "BuiltImage") -> dict[str, object]:

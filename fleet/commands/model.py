@@ -18,6 +18,9 @@ def train_demo(context: typer.Context) -> None:
     """Train models/demo-coder from scratch, then export, measure and describe it.
 
     `fleet model train-demo --help` lists the steps and their options.
+
+    Example:
+        fleet model train-demo train --finish-within 60
     """
     from models.training.__main__ import main  # noqa: PLC0415
 

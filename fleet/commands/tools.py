@@ -16,11 +16,21 @@ _FOR = {
 }
 """Tools by what they are needed for; the rest is built on first use."""
 
+_LEFTOVERS = """List processes, mounts, namespaces, links, rules and cgroups of modelfleet on this machine.
+
+Fails where a stopped cluster left any.
+
+Examples:
+
+    fleet leftovers             # what there is
+    fleet leftovers --remove    # end it, with its data
+"""
+
 
 def register(top: typer.Typer) -> None:
     """Add the group, and `leftovers`, to the top level."""
     top.add_typer(app, name="tools")
-    top.command(help="List what modelfleet has running or mounted on this machine; --remove ends it.")(leftovers)
+    top.command(help=_LEFTOVERS)(leftovers)
 
 
 @app.command()
@@ -63,7 +73,11 @@ def ensure(
 
 @app.command(name="list")
 def list_tools(as_json: AsJson = False) -> None:
-    """List the tools, their versions and where they are."""
+    """List the tools, their versions and what they are for.
+
+    Example:
+        fleet tools list --json
+    """
     from toolchain import builder  # noqa: PLC0415
 
     rows = [
@@ -96,7 +110,13 @@ def path(name: Annotated[str, typer.Argument(help="Tool")]) -> None:
 def prune(
     everything: Annotated[bool, typer.Option("--all", help="Also the current builds and Go's caches")] = False,
 ) -> None:
-    """Remove builds of superseded versions."""
+    """Remove builds of superseded versions.
+
+    Examples:
+        fleet tools prune          # what no checkout of this version uses
+
+        fleet tools prune --all    # everything that can be built again
+    """
     from toolchain import builder  # noqa: PLC0415
 
     for folder in builder.prune(everything=everything, compiler_caches=everything):
@@ -107,7 +127,7 @@ def leftovers(
     remove: Annotated[bool, typer.Option(help="Stop every cluster and remove its data")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List processes, mounts, namespaces, links, rules and cgroups of ours; fail if a stopped cluster left any."""
+    """List what is left, or end it."""
     from fleet.leftovers import ended_clusters, running_clusters  # noqa: PLC0415 - not needed for --help
     from toolchain.cluster import EmbeddedCluster, list_clusters  # noqa: PLC0415
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fleet import console
-from fleet.cli import app
+from fleet.app import app
 
 Fleet = Callable[..., Result]
 

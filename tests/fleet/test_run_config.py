@@ -53,3 +53,18 @@ def test_it_is_kept_clean_when_the_creation_fails(committed: Path) -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert committed.read_text(encoding="utf-8") == TEXT
+
+
+@pytest.mark.parametrize("salt", ["", SALT])
+def test_what_counts_for_one_operation_is_in_no_committed_file(committed: Path, salt: str) -> None:
+    committed.write_text(TEXT + salt, encoding="utf-8")
+    with RunConfig(committed).file(deleteData="true") as file:
+        assert file != committed
+        assert file.read_text(encoding="utf-8") == "config:\n  modelfleet:deleteData: true\n" + TEXT[8:] + salt
+    assert committed.read_text(encoding="utf-8") == TEXT + salt
+
+
+def test_what_the_next_update_must_know_is_written_into_the_committed_file(committed: Path) -> None:
+    RunConfig(committed).record("kept", "[a]")
+    RunConfig(committed).record("kept", "[a, b]")
+    assert committed.read_text(encoding="utf-8") == "config:\n  modelfleet:kept: [a, b]\n" + TEXT[8:]

@@ -11,7 +11,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from fleet import console
-from fleet.cli import app
+from fleet.app import app
 from fleet.commands import tenant as commands
 from infra.config import SettingsError
 from tenants import TenantError

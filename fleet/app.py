@@ -1,0 +1,25 @@
+"""The command line: its groups of commands."""
+
+import typer
+
+from fleet.commands import bench, catalog, cluster, config, image, model, rehearse, stack, tenant, tools
+
+app = typer.Typer(
+    name="fleet",
+    help="Bring up, change and take down regions that serve large models.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+stack.register(app)
+rehearse.register(app)
+tools.register(app)
+app.add_typer(bench.app, name="bench")
+app.add_typer(catalog.app, name="catalog")
+app.add_typer(cluster.app, name="cluster")
+app.add_typer(config.app, name="config")
+app.add_typer(image.app, name="image")
+app.add_typer(model.app, name="model")
+app.add_typer(tenant.app, name="tenant")
