@@ -1,35 +1,15 @@
 """What every benchmark writes: its figures, the machine, the day."""
 
 import json
-import os
-import platform
 import statistics
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from loadtest.machine import machine
+
 RESULTS = Path(__file__).parent / "results"
-
-
-def machine() -> Mapping[str, Any]:
-    """Describe what was measured on."""
-    cpu = next(
-        (
-            line.split(":", 1)[1].strip()
-            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory_bytes / 2**30, 1),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-    }
 
 
 def spread(samples_s: Sequence[float]) -> Mapping[str, float]:
