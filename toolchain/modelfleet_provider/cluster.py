@@ -34,6 +34,11 @@ class Cluster(ResourceType):
             return "has other addresses than before"
         return None
 
+    def kept(self, outputs: Outputs) -> Outputs:
+        """A stopped cluster comes back as itself, as long as its data is there."""
+        there = EmbeddedCluster(outputs["clusterName"]).kubeconfig.is_file()
+        return {"clusterId": outputs["clusterId"]} if there else {}
+
     def create(self, inputs: Inputs, progress: Progress) -> tuple[str, Outputs]:
         """Start it; another stack's is left alone."""
         cluster = EmbeddedCluster(inputs["clusterName"])

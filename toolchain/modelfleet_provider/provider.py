@@ -102,7 +102,7 @@ class ModelfleetProvider(ResourceProvider):
         type_ = self._type(request.type)
         inputs, outputs = reveal(request.news), reveal(request.old_outputs)
         if request.preview:
-            return self._foreseen(type_, inputs)
+            return {**self._foreseen(type_, inputs), **type_.kept(outputs)}
         made = await self._run(context, lambda progress: type_.update(request.id, inputs, outputs, progress))
         return self._marked(type_, {**inputs, **made})
 

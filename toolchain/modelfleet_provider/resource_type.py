@@ -54,6 +54,11 @@ class ResourceType(ABC):
         del inputs
         return {}
 
+    def kept(self, outputs: Outputs) -> Outputs:
+        """Give the outputs that no update in place changes, so that a preview doesn't doubt what rests on them."""
+        del outputs
+        return {}
+
     @abstractmethod
     def create(self, inputs: Inputs, progress: Progress) -> tuple[str, Outputs]:
         """Make it (finding it half made or made already is normal) and give its id and outputs."""

@@ -38,3 +38,11 @@ def test_another_stack_s_end_leaves_it(claimed: EmbeddedCluster) -> None:
 def test_its_own_stack_s_end_removes_it(claimed: EmbeddedCluster) -> None:
     Cluster().delete("shared", {"clusterName": "shared", "stack": "one"})
     assert not claimed.exists
+
+
+def test_a_preview_knows_that_a_stopped_cluster_comes_back_as_itself(claimed: EmbeddedCluster) -> None:
+    outputs = {"clusterName": "shared", "clusterId": "shared-0123456789ab"}
+    assert Cluster().kept(outputs) == {}  # its data is gone: it will be another one
+    claimed.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+    claimed.kubeconfig.write_text("")
+    assert Cluster().kept(outputs) == {"clusterId": "shared-0123456789ab"}
