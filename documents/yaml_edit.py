@@ -1,6 +1,6 @@
 """Changes to a YAML text that leave everything else in it as it was: comments, order, spacing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import yaml
 
@@ -29,6 +29,36 @@ def set_keys(text: str, values: Mapping[str, str]) -> str:
         else:
             raise YamlEditError(f"{key} holds more than one value")
     return text
+
+
+def set_at(text: str, path: Sequence[str | int], written: str) -> str:
+    """Give what lies at a path a new value: in place where it is, as its mapping's first key where it is not.
+
+    Args:
+        text: A YAML mapping.
+        path: Keys and places in lists, from the root on.
+        written: The value as YAML writes it, on one line.
+
+    Raises:
+        YamlEditError: the path leads through what is neither a mapping nor a list, or to more than one line.
+    """
+    parent: yaml.Node = _root(text)
+    for depth, step in enumerate(path):
+        node = _child(parent, step)
+        last = depth == len(path) - 1
+        if node is None and last and isinstance(parent, yaml.MappingNode) and parent.value:
+            at = _marks(parent.value[0][0])[0]
+            end = ", " if parent.flow_style else f"\n{' ' * at.column}"
+            return f"{text[: at.index]}{step}: {written}{end}{text[at.index :]}"
+        if node is None:
+            raise YamlEditError(f"{'.'.join(map(str, path))} has no place: there is no {step}")
+        if last:
+            start, end_mark = _marks(node)
+            if isinstance(node, yaml.CollectionNode) and not node.flow_style:
+                raise YamlEditError(f"{'.'.join(map(str, path))} is written over several lines")
+            return text[: start.index] + written + text[end_mark.index :]
+        parent = node
+    raise YamlEditError("an empty path names no value")
 
 
 def remove_key(text: str, key: str) -> str:
@@ -75,6 +105,14 @@ def _with_new_key(text: str, key: str, written: str) -> str:
 
 def _value_of(text: str, key: str) -> yaml.Node | None:
     return next((value for name, value in _root(text).value if name.value == key), None)
+
+
+def _child(parent: yaml.Node, step: str | int) -> yaml.Node | None:
+    if isinstance(parent, yaml.MappingNode):
+        return next((value for key, value in parent.value if key.value == step), None)
+    if isinstance(parent, yaml.SequenceNode) and isinstance(step, int) and step < len(parent.value):
+        return parent.value[step]
+    return None
 
 
 def _root(text: str) -> yaml.MappingNode:

@@ -44,6 +44,15 @@ class Summary:
         """How many resources were touched."""
         return sum(number for kind, number in self.changes.items() if kind != "same")
 
+    def followed_by(self, later: "Summary") -> "Summary":
+        """Give what this and a later operation did together; what the later one found unchanged counts once."""
+        both = {
+            kind: self.changes.get(kind, 0) + later.changes.get(kind, 0) for kind in {*self.changes, *later.changes}
+        }
+        if "same" in both:
+            both["same"] = max(self.changes.get("same", 0), later.changes.get("same", 0) - self.changed)
+        return Summary(both, self.duration_s + later.duration_s)
+
     def __str__(self) -> str:
         words = [f"{number} {kind}" for kind, number in sorted(self.changes.items()) if number]
         return f"{', '.join(words) or 'nothing'} in {self.duration_s} s"
@@ -66,6 +75,15 @@ class Engine:
         if program is None:
             raise FleetError("no pulumi on PATH: run `fleet tools ensure`")
         self._program = program
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The whole environment that the CLI gets."""
+        return self._environment
+
+    def with_environment(self, further: Mapping[str, str]) -> "Engine":
+        """Give the same engine with more variables."""
+        return Engine({**self._environment, **further}, project=self._project, whole=True)
 
     def select(self, stack: str) -> None:
         """Make the stack exist.

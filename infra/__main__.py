@@ -44,6 +44,7 @@ def serve_region(settings: StackSettings) -> None:
     pulumi.export("origin", region.origin.as_output() if region.origin else None)
     pulumi.export("caCertificate", region.ingress.ca_certificate)
     pulumi.export("kubeconfig", region.cluster.kubeconfig)
+    pulumi.export("tunnel", region.tunnel)
     if settings.phase is Phase.CLOUD:
         return  # the API server is private, and the way to it was only just made
 

@@ -12,7 +12,7 @@ from documents.values import FileModel, Name
 from infra.config.account import BudgetSettings, CiSettings, GuardRailSettings
 from infra.config.data import CacheSettings, DatabaseSettings, EncryptionSettings, StorageSettings
 from infra.config.front import FrontSettings
-from infra.config.network import ApiSettings, IngressSettings, NetworkSettings
+from infra.config.network import ApiAccess, ApiSettings, IngressSettings, NetworkSettings
 from infra.config.placement import Cloud, Phase, StackKind
 from infra.config.pools import CpuPoolsSettings, GpuPoolSettings
 from infra.config.workloads import (
@@ -88,7 +88,9 @@ class StackSettings(FileModel):
         False, description="Lifts the protection of data before it is taken down; set by `fleet down --delete-data`"
     )
     phase: Phase = Field(
-        Phase.COMPLETE, description="cloud: stop before what runs in the cluster; recorded by the first `fleet up`"
+        Phase.COMPLETE,
+        description="How much of a private region an update makes: `cloud` stops before what runs in the cluster, as "
+        "the way to its API server is only being made. Written by `fleet up` and `fleet tunnel`",
     )
 
     # From tenants/*.yaml, put here by `load.py`; a stack file can't write it.
@@ -111,3 +113,12 @@ class StackSettings(FileModel):
     def serves(self, tenant: str) -> bool:
         """Tell whether a tenant's requests get through: not from its suspension on."""
         return all(one.state is TenantState.ACTIVE for one in self.tenants if one.name == tenant)
+    @property
+    def tunnelled(self) -> bool:
+        """Whether the API server answers inside of the region's network only: elsewhere it takes a tunnel.
+
+        GKE's has an endpoint outside of it that lets pass whom IAM lets pass.
+        """
+        private = self.kind is StackKind.REGION and self.api.access is ApiAccess.PRIVATE
+        return private and self.cloud in {Cloud.AWS, Cloud.AZURE}
+

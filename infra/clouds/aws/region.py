@@ -36,7 +36,8 @@ from infra.clouds.aws.tenants import Tenants, TenantsArgs
 from infra.clouds.aws.tunnel import Tunnel, TunnelArgs
 from infra.clouds.aws.volumes import make_volume_class
 from infra.clouds.region import Cluster as ClusterFacet
-from infra.clouds.region import Endpoint, KeyPurpose, TenantPlace
+from infra.clouds.egress import Destination, Egress
+from infra.clouds.region import ApiTunnel, Endpoint, KeyPurpose, TenantPlace
 from infra.clouds.region import GpuPools as GpuPoolsFacet
 from infra.clouds.region import Identity as IdentityFacet
 from infra.clouds.region import Ingress as IngressFacet
@@ -168,16 +169,11 @@ class AwsRegion(pulumi.ComponentResource):
         return Origin(self.name, balancer.dns_name, balancer.zone_id, self._ingress.listener_arn)
 
     @property
-    def tunnel(self) -> Mapping[str, pulumi.Input[str]]:
-        """What `fleet tunnel` needs to know; empty where the API server is reached without one."""
+    def tunnel(self) -> ApiTunnel | None:
+        """A session through a machine of the region's."""
         if self._tunnel is None:
-            return {}
-        return {
-            "cloud": self.cloud.value,
-            "region": self.name,
-            "machine": self._tunnel.name,
-            "endpoint": self._cluster.endpoint,
-        }
+            return None
+        return {"kind": "session-manager", "region": self.name, "machine": self._tunnel.name}
 
     def _child(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, depends_on=list(after))
@@ -374,6 +370,8 @@ class AwsRegion(pulumi.ComponentResource):
                 before.append(plugins)
             make_volume_class(
                 self._arn(KeyPurpose.DISKS),
+        if self._tunnel is not None:
+            before.append(self._tunnel)  # what is in the cluster is deleted through it
                 pulumi.ResourceOptions(parent=self, provider=inside, deleted_with=lifetime, depends_on=[self._addons]),
             )
             Capacity(

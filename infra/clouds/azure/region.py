@@ -28,7 +28,7 @@ from infra.clouds.azure.storage import Storage, StorageArgs
 from infra.clouds.azure.tenants import Tenants, TenantsArgs
 from infra.clouds.names import GATEWAY_ACCOUNT, NAMESPACE, SERVER_ACCOUNT
 from infra.clouds.region import Cluster as ClusterFacet
-from infra.clouds.region import Endpoint, Identity, KeyPurpose, TenantPlace
+from infra.clouds.region import ApiTunnel, Endpoint, Identity, KeyPurpose, TenantPlace
 from infra.clouds.region import GpuPools as GpuPoolsFacet
 from infra.clouds.region import Ingress as IngressFacet
 from infra.clouds.region import Keys as KeysFacet
@@ -165,9 +165,11 @@ class AzureRegion(pulumi.ComponentResource):
         return self._ingress.origin
 
     @property
-    def bastion(self) -> pulumi.Output[str] | None:
-        """Id of the host that tunnels to a private API server; None where it is reached directly."""
-        return None if self._bastion is None else self._bastion.identifier
+    def tunnel(self) -> ApiTunnel | None:
+        """A tunnel of Bastion's."""
+        if self._bastion is None:
+            return None
+        return {"kind": "bastion", "host": self._bastion.identifier, "target": self._cluster.managed.id}
 
     def _make_foundations(self) -> None:
         """Network, keys, logs, and the identities that data services know."""
@@ -326,20 +328,22 @@ class AzureRegion(pulumi.ComponentResource):
             enable_server_side_apply=True,
             enable_secret_mutable=True,
             enable_config_map_mutable=True,
-            # Everything in the cluster comes after its pools and goes before them: pods are gone before nodes are.
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*self._node_pools.pools.values(), *self._gpu_pools.pools.values()]
+                parent=self, depends_on=around if self._bastion is None else [*around, self._bastion]
             ),
         )
-
-    def _make_access(self) -> None:
-        """The ways in, and what workloads and tenants may reach."""
-        settings, scope = self._settings, self._scope
         self._bastion = (
             Bastion("bastion", BastionArgs(scope, self._group, self._network, self._logs), self._inside)
             if settings.api.access is ApiAccess.PRIVATE
             else None
         )
+        # Everything in the cluster comes after its pools and the way to it, and goes before them: pods are gone before
+        # nodes are.
+        around = [*self._node_pools.pools.values(), *self._gpu_pools.pools.values()]
+
+    def _make_access(self) -> None:
+        """The ways in, and what workloads and tenants may reach."""
+        settings, scope = self._settings, self._scope
         self._ingress = Ingress(
             "ingress",
             IngressArgs(scope, self._network.ranges, self._cluster.node_resource_group, settings.ingress),
