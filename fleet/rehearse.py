@@ -3,15 +3,18 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from documents.yaml_edit import set_at
 from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary
+from fleet.remains import Remainder, recorded
 from fleet.repair import repair
+from fleet.steps import Step, StepLog
 from fleet.update_view import UpdateView
 from rehearsal.account import evidence, holdings
 from rehearsal.inputs import Evidence
@@ -30,6 +33,29 @@ class Identity:
 
     account: str
     region: str
+
+
+@dataclass(frozen=True)
+class Run(Summary):
+    """What an operation did, step by step.
+
+    Attributes:
+        steps: in the order in which they ended.
+    """
+
+    steps: tuple[Step, ...] = ()
+
+
+class _Watcher(UpdateView):
+    """Shows an operation, and notes its steps."""
+
+    def __init__(self, *, preview: bool) -> None:
+        super().__init__(console.err, preview=preview)
+        self.log = StepLog()
+
+    def show(self, event: Mapping[str, Any]) -> None:
+        self.log.take(event)
+        super().show(event)
 
 
 @dataclass(frozen=True)
@@ -56,6 +82,7 @@ class Rehearsal:
         identity: Identity,
         *,
         project: Path | None = None,
+        files: Path | None = None,
         policies: tuple[str, ...] = (),
     ) -> "Rehearsal":
         """Make everything ready; the caller holds the world.
@@ -65,12 +92,13 @@ class Rehearsal:
             world: where it happens; begun here.
             identity: what the clouds go by.
             project: the folder with Pulumi.yaml, this clone by default.
+            files: the folder with stack and tenant files, the project by default.
             policies: arguments by which the engine applies the policy pack.
 
         Raises:
             ToolchainError, FleetError: it can't be rehearsed; the message says why.
         """
-        world.begin(account=identity.account, region=identity.region, source=project)
+        world.begin(account=identity.account, region=identity.region, source=project, files=files)
         environment = world.environment(stack, os.environ)
         for plugin in require_simulators(Path(environment["PULUMI_HOME"]), environment):
             console.note(f"  {plugin}")
@@ -78,12 +106,43 @@ class Rehearsal:
         engine.select(stack)
         return cls(stack, world, engine, policies)
 
-    def up(self) -> Summary:
+    def up(self) -> Run:
         """Bring the stack up in the simulated cloud."""
         repair(self.engine, self.stack, backend=f"file://{self.world.folder / 'backend'}", adopts=False)
         return self._run("up", "--yes", "--skip-preview")
 
-    def preview_nothing(self) -> Summary:
+    def lift(self) -> Run:
+        """Lift the protection of all data, by an update as `fleet down --delete-data` makes it."""
+        self.configure(("deleteData",), "true")
+        return self.up()
+
+    def record(self, left: Sequence[Remainder], already: Sequence[str]) -> None:
+        """Take the lifting back, and write into the stack file what the next update must know of what stayed.
+
+        Args:
+            left: what the clouds keep.
+            already: what the file named before.
+        """
+        self.configure(("deleteData",), "false")
+        if names := recorded(left, already):
+            self.configure(("kept",), names)
+
+    def configure(self, path: Sequence[str | int], written: str) -> None:
+        """Change a value of the stack's file in this world, the committed one stays as it is.
+
+        Args:
+            path: where it is below our namespace, such as `("gpuPools", 0, "sku")`.
+            written: the value as YAML writes it.
+        """
+        file = self.world.stack_file(self.stack)
+        place = ("config", f"modelfleet:{path[0]}", *path[1:])
+        file.write_text(set_at(file.read_text(encoding="utf-8"), place, written), encoding="utf-8")
+
+    def checkpoint(self) -> Mapping[str, Any]:
+        """Give the stack's state."""
+        return self.engine.export(self.stack)
+
+    def preview_nothing(self) -> Run:
         """Look whether the program and the simulated cloud agree.
 
         Raises:
@@ -91,7 +150,7 @@ class Rehearsal:
         """
         return self._run("preview", "--expect-no-changes")
 
-    def refresh_nothing(self) -> Summary:
+    def refresh_nothing(self) -> Run:
         """Look whether the state and the simulated cloud agree.
 
         Raises:
@@ -99,7 +158,7 @@ class Rehearsal:
         """
         return self._run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
 
-    def down(self) -> Summary:
+    def down(self) -> Run:
         """Delete every resource in the simulated cloud."""
         return self._run("destroy", "--yes", "--skip-preview")
 
@@ -133,9 +192,9 @@ class Rehearsal:
         except OSError as error:
             raise FleetError(f"{file} can't be written: {error}") from error
 
-    def _run(self, operation: str, *arguments: str) -> Summary:
+    def _run(self, operation: str, *arguments: str) -> Run:
         if operation in {"up", "preview"}:
             arguments = (*arguments, *self.policies)
-        return self.engine.run(
-            operation, self.stack, UpdateView(console.err, preview=operation == "preview"), *arguments
-        )
+        view = _Watcher(preview=operation == "preview")
+        summary = self.engine.run(operation, self.stack, view, *arguments)
+        return Run(summary.changes, summary.duration_s, view.log.steps)

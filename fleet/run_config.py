@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from documents.yaml_edit import set_at
 from toolchain.locations import state_dir
 
 _SALT = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)
@@ -23,14 +24,26 @@ class RunConfig:
         self._run = state_dir() / "pulumi" / "config" / committed.name
 
     @contextmanager
-    def file(self) -> Generator[Path]:
-        """Give the file for one operation; a salt that the engine wrote meanwhile is kept."""
+    def file(self, **changed: str) -> Generator[Path]:
+        """Give the file for one operation; a salt that the engine wrote meanwhile is kept.
+
+        Args:
+            changed: keys of ours and their values, as YAML writes them, that count for this operation only.
+        """
         text = self._committed.read_text(encoding="utf-8")
-        if _SALT.search(text):
+        own_salt = _SALT.search(text) is not None
+        if own_salt and not changed:
             yield self._committed
             return
-        self._write(text, self._salt())
+        for key, written in changed.items():
+            text = set_at(text, ("config", f"modelfleet:{key}"), written)
+        self._write(text, "" if own_salt else self._salt())
         yield self._run
+
+    def record(self, key: str, written: str) -> None:
+        """Write a value of ours, as YAML writes it, into the committed file."""
+        text = self._committed.read_text(encoding="utf-8")
+        self._committed.write_text(set_at(text, ("config", f"modelfleet:{key}"), written), encoding="utf-8")
 
     @contextmanager
     def kept_clean(self) -> Generator[None]:

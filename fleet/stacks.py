@@ -10,6 +10,7 @@ from fleet.console import FleetError
 from fleet.engine import Engine, Summary, stack_names
 from fleet.exclusive import exclusive
 from fleet.policies import policy_arguments
+from fleet.remains import Remainder, protected, recorded, remains
 from fleet.repair import repair
 from fleet.run_config import RunConfig
 from fleet.update_view import UpdateView
@@ -102,16 +103,50 @@ class Stack:
             return self._run("refresh", "--yes", "--skip-preview")
 
     def down(self) -> Summary:
-        """Delete every resource and forget the stack."""
+        """Delete every resource and forget the stack.
+
+        Raises:
+            FleetError: it holds data that is protected.
+        """
         with exclusive(self.name):
             self._repair()
-            summary = self._run("destroy", "--yes", "--skip-preview")
-            self.engine.remove(self.name)
-            return summary
+            if guarded := protected(self.engine.export(self.name)):
+                raise FleetError(
+                    f"stack {self.name} holds data that is protected ({len(guarded)} resources, such as {guarded[0]}): "
+                    f"`fleet down {self.name} --delete-data` deletes it for good"
+                )
+            return self._destroy()
 
-    def _run(self, operation: str, *arguments: str) -> Summary:
+    def down_with_data(self) -> tuple[Summary, list[Remainder]]:
+        """Lift every protection of data, delete every resource, and forget the stack.
+
+        The protections are lifted by an update of the whole stack, the engine's and the clouds' own, which also lets
+        buckets be deleted with what is in them. What the next update must know of what the cloud keeps is written into
+        the stack's file.
+
+        Returns:
+            What was done, and what the clouds keep.
+        """
+        with exclusive(self.name):
+            self._prepare()
+            self._run("up", "--yes", "--skip-preview", *policy_arguments(), deleteData="true")
+            left = remains(self.engine.export(self.name))
+            summary = self._destroy()
+            if names := recorded(left, self.settings.kept):
+                self.config.record("kept", names)
+                console.note(
+                    f"Pulumi.{self.name}.yaml names what the next update takes back or leaves alone: commit it"
+                )
+            return summary, left
+
+    def _destroy(self) -> Summary:
+        summary = self._run("destroy", "--yes", "--skip-preview")
+        self.engine.remove(self.name)
+        return summary
+
+    def _run(self, operation: str, *arguments: str, **changed: str) -> Summary:
         view = UpdateView(console.err, preview=operation == "preview")
-        with self.config.file() as file:
+        with self.config.file(**changed) as file:
             return self.engine.run(operation, self.name, view, "--config-file", str(file), *arguments)
 
     def _prepare(self) -> None:

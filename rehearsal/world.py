@@ -19,6 +19,7 @@ from typing import Final
 import filelock
 
 from rehearsal import guard
+from tenants.folder import TENANTS_FOLDER, TenantFolder
 from toolchain.errors import ToolchainError
 from toolchain.flavour import CHECKED_VARIABLE, Flavour
 from toolchain.locations import clone_dir, state_dir
@@ -81,13 +82,23 @@ class World:
                 f"another rehearsal is under way in {self.folder.name}: wait for it, or choose another --world"
             ) from None
 
-    def begin(self, *, account: str, region: str, source: Path | None = None) -> None:
+    @property
+    def tenants(self) -> TenantFolder:
+        """The tenants of the world: copies, so that one that is added here is nowhere else."""
+        return TenantFolder(self.project)
+
+    def stack_file(self, stack: str) -> Path:
+        """Give the path of a stack's file in the world: a copy, which a rehearsal may change."""
+        return self.project / f"Pulumi.{stack}.yaml"
+
+    def begin(self, *, account: str, region: str, source: Path | None = None, files: Path | None = None) -> None:
         """Make the folder, or take it up again; the project is linked anew, as the clone may have changed.
 
         Args:
             account: what simulated clouds call the account where a program's provider doesn't say.
             region: the same for the region.
             source: the project to rehearse, this clone by default.
+            files: where its stack and tenant files are, if not in the project: an example's folder.
         """
         (self.folder / "backend").mkdir(parents=True, exist_ok=True)
         (self.folder / "home").mkdir(exist_ok=True)
@@ -95,7 +106,8 @@ class World:
         passphrase = self.folder / "passphrase"
         if not passphrase.exists():
             _write(passphrase, secrets.token_urlsafe(32))
-        self._link((source or clone_dir()).resolve())
+        project = (source or clone_dir()).resolve()
+        self._link(project, (files or project).resolve())
 
     def forget(self) -> None:
         """Remove everything that rehearsals here have left."""
@@ -128,24 +140,33 @@ class World:
             CHECKED_VARIABLE: stack,  # the world's backend never holds a stack of other plugins
         }
 
-    def _link(self, source: Path) -> None:
+    def _link(self, source: Path, files: Path) -> None:
         self.project.mkdir(exist_ok=True)
         kept_salts = {
             file.name: _ENCRYPTION.findall(file.read_text(encoding="utf-8")) and _salt(file)
             for file in self.project.glob("Pulumi.*.yaml")
             if not file.is_symlink()
         }
+        shutil.rmtree(self.project / TENANTS_FOLDER, ignore_errors=True)
         for entry in self.project.iterdir():
             entry.unlink()
         for entry in source.iterdir():
-            target = self.project / entry.name
-            if entry.name.startswith("Pulumi.") and entry.suffix == ".yaml" and entry.name != "Pulumi.yaml":
-                text = _ENCRYPTION.sub("", entry.read_text(encoding="utf-8"))
-                _write(target, f"{text.rstrip()}\n{kept_salts.get(entry.name) or ''}")
-            else:
-                target.symlink_to(entry)
+            if entry.name == TENANTS_FOLDER or _is_stack_file(entry):
+                continue
+            (self.project / entry.name).symlink_to(entry)
+        for entry in filter(_is_stack_file, files.iterdir()):
+            text = _ENCRYPTION.sub("", entry.read_text(encoding="utf-8"))
+            _write(self.project / entry.name, f"{text.rstrip()}\n{kept_salts.get(entry.name) or ''}")
+        tenants = self.project / TENANTS_FOLDER
+        tenants.mkdir()
+        for entry in (files / TENANTS_FOLDER).glob("*.yaml"):
+            shutil.copyfile(entry, tenants / entry.name)
         if not (self.project / ".venv").exists():
             (self.project / ".venv").symlink_to(sys.prefix)
+
+
+def _is_stack_file(entry: Path) -> bool:
+    return entry.name.startswith("Pulumi.") and entry.suffix == ".yaml" and entry.name != "Pulumi.yaml"
 
 
 def _salt(file: Path) -> str:

@@ -1,16 +1,27 @@
 """`fleet rehearse`: a stack's life against simulated clouds."""
 
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fleet import console
 
+if TYPE_CHECKING:
+    from fleet.life import Played
+    from fleet.rehearse import Rehearsal, Run
+    from infra.config import StackSettings
+
 _REHEARSE = """Bring a cloud's stack up in a simulated account; nothing outside of this machine is touched.
 
 The real engine runs the real program: up, then a preview that must find nothing to change. Each rehearsal begins in an
 empty account; --continue goes on from what the last one left.
+
+With --lifecycle the last stack lives a whole life instead: up, nothing to change, a tenant added, a GPU pool's machine
+changed, down with its data, up again. What each act must do and leave alone is checked; the stacks named before it are
+brought up first, and must be untouched at the end.
 
 Examples:
 
@@ -19,6 +30,9 @@ Examples:
     fleet rehearse aws-us-east-1 --down             # and delete everything afterwards
     fleet rehearse aws-us-east-1 gcp-europe-west4 global --world front   # several stacks that read each other
     fleet rehearse aws-us-east-1 --export state.json
+    fleet rehearse gcp-europe-west4 --lifecycle     # every act of a stack's life
+    fleet rehearse aws-us-east-1 aws-us-west-2 --lifecycle --world pair   # the second one's, beside the first
+    fleet rehearse aws-eu-central-1 --files examples/smallest-region --lifecycle --timeline
 """
 
 
@@ -30,8 +44,11 @@ def register(app: typer.Typer) -> None:
 def rehearse(
     stacks: Annotated[list[str], typer.Argument(help="Stacks, as in Pulumi.<stack>.yaml, in this order")],
     world: Annotated[str, typer.Option(help="Name of the simulated world; by default the last stack's")] = "",
+    files: Annotated[Path | None, typer.Option(help="Folder of the stack and tenant files, such as an example")] = None,
+    lifecycle: Annotated[bool, typer.Option("--lifecycle", help="Play the last stack's whole life")] = False,
     goes_on: Annotated[bool, typer.Option("--continue", help="Go on from what the last rehearsal left")] = False,
     down: Annotated[bool, typer.Option("--down", help="Afterwards delete everything")] = False,
+    timeline: Annotated[bool, typer.Option("--timeline", help="Show when each resource was under way")] = False,
     export: Annotated[Path | None, typer.Option(help="Write the last stack's state to this file")] = None,
     policies: Annotated[bool, typer.Option(help="Apply the policy pack")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
@@ -39,54 +56,140 @@ def rehearse(
     """Rehearse stacks."""
     from fleet.policies import policy_arguments  # noqa: PLC0415
     from fleet.rehearse import Identity, Rehearsal  # noqa: PLC0415 - the engine's part, not needed for --help
-    from fleet.stacks import stack_file  # noqa: PLC0415
-    from infra.config import Cloud, from_stack_file  # noqa: PLC0415
     from rehearsal.world import World  # noqa: PLC0415
 
-    settings = {stack: from_stack_file(stack_file(stack)) for stack in stacks}
-    for stack, each in settings.items():
-        if each.cloud is Cloud.LOCAL:
-            raise console.FleetError(f"stack {stack} is this machine itself, and nothing simulated: `fleet up {stack}`")
-    place = World.named(world or stacks[-1])
-    report = []
-    with place.held():
+    settings = _settings(stacks, files)
+    *before, last = settings
+    place = World.named(world or last)
+    report: list[Mapping[str, Any]] = []
+    with ExitStack() as held:
+        held.enter_context(place.held())
         if not goes_on:
             place.forget()
-        rehearsal = None
-        for stack, each in settings.items():
+
+        def opened(stack: str) -> "Rehearsal":
             console.step(f"stack {stack} is rehearsed in {place.folder}, against simulators only")
-            rehearsal = Rehearsal.open(
+            return Rehearsal.open(
                 stack,
                 place,
-                Identity(each.account, each.region),
+                Identity(settings[stack].account, settings[stack].region),
+                files=files,
                 policies=policy_arguments() if policies else (),
             )
-            steps = {"up": rehearsal.up(), "preview": rehearsal.preview_nothing()}
-            if down:
-                steps["down"] = rehearsal.down()
-            for name, summary in steps.items():
-                console.step(f"{name} of {stack} (simulated): {summary}")
-            report.append(
-                {
-                    "stack": stack,
-                    "simulated": True,
-                    **{
-                        name: {"changes": dict(summary.changes), "duration_s": summary.duration_s}
-                        for name, summary in steps.items()
-                    },
-                }
-            )
-        if rehearsal is None:
-            raise console.FleetError("name a stack")
-        held, proved, unproved = rehearsal.holdings(), rehearsal.proved(), rehearsal.unproved()
+
+        neighbours = []
+        for stack in before:
+            neighbours.append(opened(stack))
+            report.append(_brought_up(neighbours[-1], down=down, timeline=timeline))
+        rehearsal, problems = opened(last), ()
+        if lifecycle:
+            played, problems = _lived(rehearsal, settings[last], neighbours, timeline=timeline)
+            report.append(played)
+        else:
+            report.append(_brought_up(rehearsal, down=down, timeline=timeline))
         if export is not None:
             rehearsal.export(export)
+        _tell(rehearsal, report, lifecycle=lifecycle, as_json=as_json)
+    if problems:
+        raise console.FleetError("\n".join(f"{place.folder.name}: {problem}" for problem in problems))
+
+
+def _settings(stacks: Sequence[str], files: Path | None) -> "dict[str, StackSettings]":
+    """Read the stacks' files; only clouds' stacks can be rehearsed."""
+    from fleet.life import plays  # noqa: PLC0415
+    from fleet.stacks import stack_file  # noqa: PLC0415
+    from infra.config import from_stack_file  # noqa: PLC0415
+
+    settings = {
+        stack: from_stack_file(stack_file(stack) if files is None else files / stack_file(stack).name)
+        for stack in stacks
+    }
+    for stack, each in settings.items():
+        if not plays(each):
+            raise console.FleetError(f"stack {stack} is this machine itself, and nothing simulated: `fleet up {stack}`")
+    return settings
+
+
+def _brought_up(rehearsal: "Rehearsal", *, down: bool, timeline: bool) -> Mapping[str, Any]:
+    """Bring a stack up and look that nothing is left to change."""
+    runs = {"up": rehearsal.up(), "preview": rehearsal.preview_nothing()}
+    if down:
+        runs["down"] = rehearsal.down()
+    for name, run in runs.items():
+        console.step(f"{name} of {rehearsal.stack} (simulated): {run}")
+        if timeline:
+            _draw(run)
+    return {
+        "stack": rehearsal.stack,
+        "simulated": True,
+        **{name: {"changes": dict(run.changes), "duration_s": run.duration_s} for name, run in runs.items()},
+    }
+
+
+def _lived(
+    rehearsal: "Rehearsal", settings: "StackSettings", neighbours: "Sequence[Rehearsal]", *, timeline: bool
+) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """Play a stack's life, then look that its neighbours in the world are as they were."""
+    from fleet.life import Life  # noqa: PLC0415
+
+    played: list[Played] = []
+    for act in Life(rehearsal, settings).play():
+        console.step(f"{act.act} of {rehearsal.stack} (simulated): {act.run}")
+        for told in (*act.told, *(f"problem: {problem}" for problem in act.problems)):
+            console.note(f"  {told}")
+        if timeline:
+            _draw(act.run)
+        played.append(act)
+    for neighbour in neighbours:
+        neighbour.preview_nothing()
+        neighbour.refresh_nothing()
+        console.step(f"{neighbour.stack} is as it was")
+    problems = tuple(f"{act.act}: {problem}" for act in played for problem in act.problems)
+    return {
+        "stack": rehearsal.stack,
+        "simulated": True,
+        "acts": [act.as_data() for act in played],
+        "untouched": [neighbour.stack for neighbour in neighbours],
+    }, problems
+
+
+def _tell(rehearsal: "Rehearsal", report: Sequence[Mapping[str, Any]], *, lifecycle: bool, as_json: bool) -> None:
+    held, proved, unproved = rehearsal.holdings(), rehearsal.proved(), rehearsal.unproved()
     if as_json:
-        console.json_result({"stacks": report, "holds": held, "inputs": proved, "uncheckedInputs": unproved})
+        console.json_result({"stacks": list(report), "holds": held, "inputs": proved, "uncheckedInputs": unproved})
+        return
+    if lifecycle:
+        _show_life(report[-1]["acts"])
     else:
         console.result(held, ["cloud", "type", "state", "number"], as_json=False)
-        console.note(
-            f"inputs by how well they could be checked: {proved.get('values', 0)} against published values, "
-            f"{proved.get('free', 0)} free by their service's description, {proved.get('type', 0)} by type only "
-            "(--json lists these)"
-        )
+    console.note(
+        f"inputs by how well they could be checked: {proved.get('values', 0)} against published values, "
+        f"{proved.get('free', 0)} free by their service's description, {proved.get('type', 0)} by type only "
+        "(--json lists these)"
+    )
+
+
+def _show_life(acts: Sequence[Mapping[str, Any]]) -> None:
+    console.table(
+        ["act", "result", "changes", "seconds"],
+        [
+            (
+                act["act"],
+                "green" if act["green"] else f"{len(act['problems'])} problems",
+                ", ".join(f"{number} {kind}" for kind, number in sorted(act["changes"].items())) or "none",
+                act["duration_s"],
+            )
+            for act in acts
+        ],
+    )
+    remains = [row for act in acts for row in act["remains"]]
+    if remains:
+        console.note("what the clouds kept after the end:")
+        console.result(remains, list(remains[0]), as_json=False)
+
+
+def _draw(run: "Run") -> None:
+    from fleet.timeline import timeline  # noqa: PLC0415
+
+    for row in timeline(run.steps, width=console.err.width):
+        console.note(row)

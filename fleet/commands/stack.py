@@ -29,9 +29,34 @@ Example:
 """
 _DOWN = """Delete every resource of a stack. The embedded cluster ends with all its data.
 
-Example:
+A cloud's keys, buckets, registries and databases are protected twice, and stay in the way of this. --delete-data lifts
+both protections, empties buckets, deletes everything, and lists what the cloud keeps nevertheless. It wants the
+stack's name typed, or given by --confirm; --yes is no answer to it.
+
+Examples:
 
     fleet down local --yes
+    fleet down aws-us-east-1 --delete-data
+    fleet down aws-us-east-1 --delete-data --confirm aws-us-east-1 --json
+"""
+_REFRESH = """Bring the state up to what is really there; nothing else is touched.
+
+Example:
+
+    fleet refresh local
+"""
+_OUTPUT = """Print a stack's outputs as JSON; secrets only with --show-secrets.
+
+Examples:
+
+    fleet output local
+    fleet output local --show-secrets | jq -r .kubeconfig > kubeconfig
+"""
+_ENV = """Print the environment of the plain Pulumi CLI, for a shell to read.
+
+Example:
+
+    eval "$(fleet env)"; pulumi preview --stack local
 """
 _COMPLETE = """Ask a stack's model to go on with a text, through its load balancer.
 
@@ -47,11 +72,11 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the top level."""
     app.command(help=_UP)(up)
     app.command(help=_PREVIEW)(preview)
-    app.command(help="Bring the state up to what is really there.")(refresh)
+    app.command(help=_REFRESH)(refresh)
     app.command(help=_DOWN)(down)
     app.command(help=_COMPLETE)(complete)
-    app.command(help="Print a stack's outputs; secrets only with --show-secrets.")(output)
-    app.command(help='Print the environment of the plain Pulumi CLI: eval "$(fleet env)".')(env)
+    app.command(help=_OUTPUT)(output)
+    app.command(help=_ENV)(env)
 
 
 def up(stack: StackName = "local", yes: Yes = False, as_json: AsJson = False) -> None:
@@ -85,18 +110,48 @@ def refresh(stack: StackName = "local") -> None:
     console.step(f"stack {stack} is refreshed: {Stack.open(stack, create=False, changes=True).refresh()}")
 
 
-def down(stack: StackName = "local", yes: Yes = False) -> None:
+def down(
+    stack: StackName = "local",
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", help="Lift the protection of data, and delete it for good")
+    ] = False,
+    confirm: Annotated[str, typer.Option(help="With --delete-data: the stack's name, instead of typing it")] = "",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
     """Take a stack down."""
     from fleet.stacks import Stack, StackUnknownError  # noqa: PLC0415
 
-    if not yes:
+    if delete_data:
+        _confirm_by_name(stack, confirm)
+    elif not yes:
         typer.confirm(f"Delete every resource of stack {stack}?", abort=True)
     try:
         opened = Stack.open(stack, create=False, changes=True)
     except StackUnknownError as error:
         console.note(f"nothing to do: {error}")
         return
-    console.step(f"stack {stack} is down: {opened.down()}")
+    summary, left = opened.down_with_data() if delete_data else (opened.down(), [])
+    console.step(f"stack {stack} is down: {summary}")
+    rows = [each.as_row() for each in left]
+    if as_json:
+        console.json_result(
+            {"stack": stack, "changes": dict(summary.changes), "duration_s": summary.duration_s, "remains": rows}
+        )
+    elif rows:
+        console.note("what the cloud keeps:")
+        console.result(rows, list(rows[0]), as_json=False)
+
+
+def _confirm_by_name(stack: str, given: str) -> None:
+    """Ask for the stack's name: what is deleted here comes back from nowhere.
+
+    Raises:
+        FleetError: another name was given.
+    """
+    name = given or typer.prompt(f"This deletes all data of {stack}, keys and backups too. Type the stack's name")
+    if name != stack:
+        raise console.FleetError(f"{name!r} is not {stack!r}: nothing was touched")
 
 
 def complete(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_gcp as gcp
 
+from infra.clouds.gcp.kept_keys import free_name
 from infra.clouds.gcp.scope import Scope
 from infra.config import BudgetSettings, CiSettings, GuardRailSettings, StackSettings
 
@@ -278,7 +279,7 @@ class CiIdentity(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self)
         pool = gcp.iam.WorkloadIdentityPool(
             name,
-            workload_identity_pool_id="modelfleet-github",
+            workload_identity_pool_id=free_name("modelfleet-github", scope.kept),
             display_name="GitHub Actions",
             description=f"Workflows of {settings.repository}",
             opts=inside,

@@ -87,6 +87,11 @@ class StackSettings(FileModel):
     delete_data: bool = Field(
         False, description="Lifts the protection of data before it is taken down; set by `fleet down --delete-data`"
     )
+    kept: tuple[Name, ...] = Field(
+        (),
+        description="Names that the cloud keeps from an earlier life of this stack (deleted vaults, identity pools): "
+        "taken back, or left alone. Written by `fleet down --delete-data`",
+    )
     phase: Phase = Field(
         Phase.COMPLETE,
         description="How much of a private region an update makes: `cloud` stops before what runs in the cluster, as "

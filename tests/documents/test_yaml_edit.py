@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from documents.yaml_edit import YamlEditError, append_item, remove_key, set_keys
+from documents.yaml_edit import YamlEditError, append_item, remove_key, set_at, set_keys
 
 TEXT = """# why this is here
 name: acme  # the customer
@@ -63,6 +63,37 @@ def test_a_part_is_no_value() -> None:
         append_item(TEXT, "name", "1")
     with pytest.raises(YamlEditError, match="no list with an item"):
         append_item("stacks: []\n", "stacks", "1")
+
+
+STACK = """# yaml-language-server
+config:
+  modelfleet:cloud: aws # where
+  modelfleet:gpuPools:
+    - name: l4
+      sku: g6.xlarge # small
+      rungs: [spot, on-demand]
+"""
+
+
+def test_a_value_deep_inside_is_replaced_and_nothing_else() -> None:
+    changed = set_at(STACK, ("config", "modelfleet:gpuPools", 0, "sku"), "g6e.xlarge")
+    assert changed == STACK.replace("g6.xlarge", "g6e.xlarge")
+    changed = set_at(STACK, ("config", "modelfleet:gpuPools", 0, "rungs"), "[spot]")
+    assert changed == STACK.replace("[spot, on-demand]", "[spot]")
+
+
+def test_a_value_that_is_not_there_becomes_its_mappings_first() -> None:
+    changed = set_at(STACK, ("config", "modelfleet:deleteData"), "true")
+    assert changed == STACK.replace("config:\n", "config:\n  modelfleet:deleteData: true\n")
+    assert set_at("{a: {b: 1}}", ("a", "c"), "2") == "{a: {c: 2, b: 1}}"
+
+
+def test_a_path_without_a_place_is_refused() -> None:
+    for path in (("config", "modelfleet:gpuPools", 1, "sku"), ("config", "nothing", "here"), ("config", "x", 0)):
+        with pytest.raises(YamlEditError, match="has no place"):
+            set_at(STACK, path, "1")
+    with pytest.raises(YamlEditError, match="several lines"):
+        set_at(STACK, ("config", "modelfleet:gpuPools"), "[]")
 
 
 NAMES = st.text("abcdefgh", min_size=1, max_size=8)

@@ -52,6 +52,7 @@ class Scope:
             environment=settings.environment,
             tags=settings.tags_of(stack),
             delete_data=settings.delete_data,
+            recover=frozenset(settings.kept),
         )
 
     @property

@@ -6,6 +6,8 @@ its data finds its ring, and dead keys in it, when it comes up again: the ring i
 key with the next number. A key that lives (made by an update that was killed before it could say so) is taken over too.
 """
 
+import itertools
+from collections.abc import Container
 from dataclasses import dataclass
 
 import pulumi
@@ -58,8 +60,12 @@ class KeptRing:
 
     def choose(self, base: str) -> KeyChoice:
         """The key for `base`: the living one, else the first name that no dead one has."""
-        living = dict(self.alive)
-        number = 1
-        while (name := base if number == 1 else f"{base}-{number}") in self.dead:
-            number += 1
-        return KeyChoice(name, living.get(name))
+        name = free_name(base, self.dead)
+        return KeyChoice(name, dict(self.alive).get(name))
+
+
+def free_name(base: str, taken: Container[str]) -> str:
+    """Give the first of `base`, `base-2`, `base-3` … that isn't taken."""
+    return next(
+        name for number in itertools.count(1) if (name := base if number == 1 else f"{base}-{number}") not in taken
+    )

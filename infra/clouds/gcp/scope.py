@@ -36,6 +36,7 @@ class Scope:
         environment: Name of the environment; the account stack has a deployment identity for each.
         labels: Labels that every resource carries.
         delete_data: Whether data may go: lifts `protect` and the cloud's own delete protection.
+        kept: Names that the cloud keeps from an earlier life of the stack, and that are not free.
     """
 
     stack: str
@@ -45,6 +46,7 @@ class Scope:
     environment: str
     labels: Mapping[str, str] = field(default_factory=dict)
     delete_data: bool = False
+    kept: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, stack: str, settings: StackSettings, project_number: pulumi.Output[str]) -> "Scope":
@@ -57,6 +59,7 @@ class Scope:
             environment=settings.environment,
             labels=labels_of(stack, settings),
             delete_data=settings.delete_data,
+            kept=frozenset(settings.kept),
         )
 
     def name(self, part: str = "") -> str:
