@@ -185,6 +185,16 @@ class Ingress:
     ca_certificate: pulumi.Output[str] | None
     attach: Callable[[k8s.core.v1.Service, pulumi.ResourceOptions], None] | None = None
 
+    @property
+    def ca_certificate(self) -> pulumi.Output[str] | None:
+        """PEM of the private authority that clients must trust; None for a public one."""
+        return self.certificate.ca_certificate if isinstance(self.certificate, Certificate) else None
+
+
+ApiTunnel = Mapping[str, pulumi.Input[str]]
+"""The way to an API server that answers inside of the network only, as a stack gives it out for `fleet tunnel`: `kind`
+is session-manager (with region and machine) or bastion (with host and target). Nothing in it is secret."""
+
 
 class Origin(Protocol):
     """What the front of all regions has to know of this one's load balancer; nothing in it is secret."""
@@ -198,16 +208,6 @@ class Region(Protocol):
     """A place that serves models: its cluster and all that pods need from around it."""
 
     @property
-    @property
-    def ca_certificate(self) -> pulumi.Output[str] | None:
-        """PEM of the private authority that clients must trust; None for a public one."""
-        return self.certificate.ca_certificate if isinstance(self.certificate, Certificate) else None
-
-
-ApiTunnel = Mapping[str, pulumi.Input[str]]
-"""The way to an API server that answers inside of the network only, as a stack gives it out for `fleet tunnel`: `kind`
-is session-manager (with region and machine) or bastion (with host and target). Nothing in it is secret."""
-
     def cloud(self) -> Cloud:
         """Which cloud this is."""
         ...
@@ -248,6 +248,11 @@ is session-manager (with region and machine) or bastion (with host and target). 
         ...
 
     @property
+    def tunnel(self) -> ApiTunnel | None:
+        """The way to the cluster's API server from outside of the network; None where it takes no tunnel."""
+        ...
+
+    @property
     def storage(self) -> Storage:
         """The model's weights."""
         ...
@@ -260,11 +265,6 @@ is session-manager (with region and machine) or bastion (with host and target). 
     @property
     def gpu_pools(self) -> GpuPools:
         """Where model servers are scheduled."""
-    @property
-    def tunnel(self) -> ApiTunnel | None:
-        """The way to the cluster's API server from outside of the network; None where it takes no tunnel."""
-        ...
-
         ...
 
     @property

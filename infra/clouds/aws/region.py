@@ -35,9 +35,9 @@ from infra.clouds.aws.storage import MODELS_PREFIX, Storage, StorageArgs, read_s
 from infra.clouds.aws.tenants import Tenants, TenantsArgs
 from infra.clouds.aws.tunnel import Tunnel, TunnelArgs
 from infra.clouds.aws.volumes import make_volume_class
-from infra.clouds.region import Cluster as ClusterFacet
 from infra.clouds.egress import Destination, Egress
 from infra.clouds.region import ApiTunnel, Endpoint, KeyPurpose, TenantPlace
+from infra.clouds.region import Cluster as ClusterFacet
 from infra.clouds.region import GpuPools as GpuPoolsFacet
 from infra.clouds.region import Identity as IdentityFacet
 from infra.clouds.region import Ingress as IngressFacet
@@ -359,6 +359,8 @@ class AwsRegion(pulumi.ComponentResource):
             opts=self._child(self._addons),
         )
         before: list[pulumi.Resource] = [self._addons, self._gpu_pools, self._identity, balancing, scaling]
+        if self._tunnel is not None:
+            before.append(self._tunnel)  # what is in the cluster is deleted through it
         if inside is not None:
             if plans:
                 efa = any(plan.network_cards for plan in plans)
@@ -370,8 +372,6 @@ class AwsRegion(pulumi.ComponentResource):
                 before.append(plugins)
             make_volume_class(
                 self._arn(KeyPurpose.DISKS),
-        if self._tunnel is not None:
-            before.append(self._tunnel)  # what is in the cluster is deleted through it
                 pulumi.ResourceOptions(parent=self, provider=inside, deleted_with=lifetime, depends_on=[self._addons]),
             )
             Capacity(

@@ -27,8 +27,8 @@ from infra.clouds.azure.scope import Scope
 from infra.clouds.azure.storage import Storage, StorageArgs
 from infra.clouds.azure.tenants import Tenants, TenantsArgs
 from infra.clouds.names import GATEWAY_ACCOUNT, NAMESPACE, SERVER_ACCOUNT
-from infra.clouds.region import Cluster as ClusterFacet
 from infra.clouds.region import ApiTunnel, Endpoint, Identity, KeyPurpose, TenantPlace
+from infra.clouds.region import Cluster as ClusterFacet
 from infra.clouds.region import GpuPools as GpuPoolsFacet
 from infra.clouds.region import Ingress as IngressFacet
 from infra.clouds.region import Keys as KeysFacet
@@ -321,6 +321,14 @@ class AzureRegion(pulumi.ComponentResource):
             ),
             self._inside,
         )
+        self._bastion = (
+            Bastion("bastion", BastionArgs(scope, self._group, self._network, self._logs), self._inside)
+            if settings.api.access is ApiAccess.PRIVATE
+            else None
+        )
+        # Everything in the cluster comes after its pools and the way to it, and goes before them: pods are gone before
+        # nodes are.
+        around = [*self._node_pools.pools.values(), *self._gpu_pools.pools.values()]
         self._kubernetes = k8s.Provider(
             "cluster",
             kubeconfig=self._cluster.kubeconfig,
@@ -332,14 +340,6 @@ class AzureRegion(pulumi.ComponentResource):
                 parent=self, depends_on=around if self._bastion is None else [*around, self._bastion]
             ),
         )
-        self._bastion = (
-            Bastion("bastion", BastionArgs(scope, self._group, self._network, self._logs), self._inside)
-            if settings.api.access is ApiAccess.PRIVATE
-            else None
-        )
-        # Everything in the cluster comes after its pools and the way to it, and goes before them: pods are gone before
-        # nodes are.
-        around = [*self._node_pools.pools.values(), *self._gpu_pools.pools.values()]
 
     def _make_access(self) -> None:
         """The ways in, and what workloads and tenants may reach."""

@@ -53,10 +53,10 @@ class GcpRegion(pulumi.ComponentResource):
     """`Region` on Google Cloud; see `infra.clouds.region`."""
 
     cloud = Cloud.GCP
-
-    def __init__(self, name: str, settings: StackSettings, opts: pulumi.ResourceOptions | None = None) -> None:
     tunnel = None
     """None is needed: the DNS endpoint is reached from everywhere, and IAM says by whom."""
+
+    def __init__(self, name: str, settings: StackSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         provider = gcp.Provider("gcp", project=settings.account, region=settings.region)
         super().__init__(
             "modelfleet:gcp:Region",

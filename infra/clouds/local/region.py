@@ -39,9 +39,9 @@ class LocalRegion(pulumi.ComponentResource):
     database = None
     cache = None
     origin = None
+    tunnel = None
     tenants: ClassVar[Mapping[str, TenantPlace]] = {}
 
-    tunnel = None
     def __init__(self, name: str, settings: StackSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("modelfleet:local:Region", name, None, opts)
         self._settings = settings
