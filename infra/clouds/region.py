@@ -185,11 +185,6 @@ class Ingress:
     ca_certificate: pulumi.Output[str] | None
     attach: Callable[[k8s.core.v1.Service, pulumi.ResourceOptions], None] | None = None
 
-    @property
-    def ca_certificate(self) -> pulumi.Output[str] | None:
-        """PEM of the private authority that clients must trust; None for a public one."""
-        return self.certificate.ca_certificate if isinstance(self.certificate, Certificate) else None
-
 
 ApiTunnel = Mapping[str, pulumi.Input[str]]
 """The way to an API server that answers inside of the network only, as a stack gives it out for `fleet tunnel`: `kind`

@@ -87,6 +87,11 @@ class StackSettings(FileModel):
     delete_data: bool = Field(
         False, description="Lifts the protection of data before it is taken down; set by `fleet down --delete-data`"
     )
+    kept: tuple[Name, ...] = Field(
+        (),
+        description="Names that the cloud keeps from an earlier life of this stack (deleted vaults, identity pools): "
+        "taken back, or left alone. Written by `fleet down --delete-data`",
+    )
     phase: Phase = Field(
         Phase.COMPLETE,
         description="How much of a private region an update makes: `cloud` stops before what runs in the cluster, as "
@@ -110,6 +115,9 @@ class StackSettings(FileModel):
             *(TenantKeySettings(id=one.name, tenant=one.name) for one in self.tenants if one.name not in served),
         )
 
+    def serves(self, tenant: str) -> bool:
+        """Tell whether a tenant's requests get through: not from its suspension on."""
+        return all(one.state is TenantState.ACTIVE for one in self.tenants if one.name == tenant)
     @property
     def tunnelled(self) -> bool:
         """Whether the API server answers inside of the region's network only: elsewhere it takes a tunnel.
@@ -119,6 +127,3 @@ class StackSettings(FileModel):
         private = self.kind is StackKind.REGION and self.api.access is ApiAccess.PRIVATE
         return private and self.cloud in {Cloud.AWS, Cloud.AZURE}
 
-    def serves(self, tenant: str) -> bool:
-        """Tell whether a tenant's requests get through: not from its suspension on."""
-        return all(one.state is TenantState.ACTIVE for one in self.tenants if one.name == tenant)

@@ -35,7 +35,6 @@ from infra.clouds.aws.storage import MODELS_PREFIX, Storage, StorageArgs, read_s
 from infra.clouds.aws.tenants import Tenants, TenantsArgs
 from infra.clouds.aws.tunnel import Tunnel, TunnelArgs
 from infra.clouds.aws.volumes import make_volume_class
-from infra.clouds.egress import Destination, Egress
 from infra.clouds.region import ApiTunnel, Endpoint, KeyPurpose, TenantPlace
 from infra.clouds.region import Cluster as ClusterFacet
 from infra.clouds.region import GpuPools as GpuPoolsFacet
