@@ -115,9 +115,6 @@ class StackSettings(FileModel):
             *(TenantKeySettings(id=one.name, tenant=one.name) for one in self.tenants if one.name not in served),
         )
 
-    def serves(self, tenant: str) -> bool:
-        """Tell whether a tenant's requests get through: not from its suspension on."""
-        return all(one.state is TenantState.ACTIVE for one in self.tenants if one.name == tenant)
     @property
     def tunnelled(self) -> bool:
         """Whether the API server answers inside of the region's network only: elsewhere it takes a tunnel.
@@ -127,3 +124,6 @@ class StackSettings(FileModel):
         private = self.kind is StackKind.REGION and self.api.access is ApiAccess.PRIVATE
         return private and self.cloud in {Cloud.AWS, Cloud.AZURE}
 
+    def serves(self, tenant: str) -> bool:
+        """Tell whether a tenant's requests get through: not from its suspension on."""
+        return all(one.state is TenantState.ACTIVE for one in self.tenants if one.name == tenant)
