@@ -2,7 +2,7 @@
 
 import typer
 
-from fleet.commands import bench, catalog, cluster, config, image, model, rehearse, stack, tenant, tools
+from fleet.commands import bench, catalog, cluster, config, image, model, rehearse, stack, tenant, tools, tunnel
 
 app = typer.Typer(
     name="fleet",
@@ -16,6 +16,7 @@ app = typer.Typer(
 stack.register(app)
 rehearse.register(app)
 tools.register(app)
+tunnel.register(app)
 app.add_typer(bench.app, name="bench")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(cluster.app, name="cluster")

@@ -1,15 +1,18 @@
 """The Kubernetes plugin of a rehearsal: objects by cluster, namespace and name, kept beside the clouds' resources."""
 
+import asyncio
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
 from rehearsal.account import Resource
+from rehearsal.api_server import PrivateCluster, UnreachableError, private_cluster, require_reachable
 from rehearsal.differences import compare
 from rehearsal.kubernetes.kinds import CLUSTER_SCOPED, COMPUTED, REPLACES
-from rehearsal.remembering import RememberingProvider
+from rehearsal.remembering import RememberingProvider, world
 from rehearsal.simulated import MARK
 from rehearsal.table import Cloud, Row
 from rehearsal.template import fill
@@ -23,6 +26,8 @@ from toolchain.provider.interface import (
     DiffRequest,
     DiffResult,
     ProviderError,
+    ReadRequest,
+    ReadResult,
     UpdateRequest,
 )
 from toolchain.provider.properties import UNKNOWN, Secret, contains_unknown, mark_secrets, reveal
@@ -45,6 +50,8 @@ class SimulatedKubernetes(RememberingProvider):
     def __init__(self) -> None:
         super().__init__(_CLOUD.plugin, _CLOUD.package)
         self._namespace = "default"
+        self._private: PrivateCluster | None = None
+        self._kubeconfig = ""
 
     def schema(self) -> Mapping[str, Any]:
         """Say what this is."""
@@ -70,6 +77,13 @@ class SimulatedKubernetes(RememberingProvider):
             cluster = "not yet known"
         self._namespace = known.get("namespace") or "default"
         self.open_memory(str(cluster))
+        self._private = private_cluster(world() / "account.sqlite", str(cluster))
+        self._kubeconfig = str(known.get("kubeconfig"))
+
+    async def read(self, request: ReadRequest, context: Context) -> ReadResult:
+        """Read an object."""
+        await self._reach()
+        return await super().read(request, context)
 
     async def check(self, request: CheckRequest, context: Context) -> CheckResult:
         """Name the object, and put it into a namespace where its kind lives in one."""
@@ -87,6 +101,7 @@ class SimulatedKubernetes(RememberingProvider):
     async def diff(self, request: DiffRequest, context: Context) -> DiffResult:
         """Tell what would change, and whether the API server would take it in place."""
         del context
+        await self._reach()
         row = Row(id="", replaces=("metadata.name", "metadata.namespace", *REPLACES.get(_kind(request.type), ())))
         found = compare(_CLOUD, row, request)
         if not found.replaces:
@@ -97,6 +112,7 @@ class SimulatedKubernetes(RememberingProvider):
     async def create(self, request: CreateRequest, context: Context) -> CreateResult:
         """Keep the object."""
         del context
+        await self._reach()
         if request.preview:
             return CreateResult("", {**request.inputs, **dict.fromkeys(COMPUTED.get(_kind(request.type), ()), UNKNOWN)})
         resource_id = self._id(request.type, request.inputs)
@@ -107,6 +123,7 @@ class SimulatedKubernetes(RememberingProvider):
     async def update(self, request: UpdateRequest, context: Context) -> Mapping[str, Any]:
         """Change it."""
         del context
+        await self._reach()
         if request.preview:
             return {**request.old_outputs, **request.news}
         outputs = self._outputs(request.type, request.news, request.id)
@@ -116,7 +133,18 @@ class SimulatedKubernetes(RememberingProvider):
     async def delete(self, request: DeleteRequest, context: Context) -> None:
         """Forget it."""
         del context
+        await self._reach()
         self.memory.delete(Resource(request.type, request.id, {}, {}))
+
+    async def _reach(self) -> None:
+        """Ask for the API server before the first object, where it is private."""
+        if self._private is None:
+            return
+        try:
+            await asyncio.to_thread(require_reachable, self._private, self._kubeconfig, os.environ)
+        except UnreachableError as error:
+            raise ProviderError(str(error)) from error
+        self._private = None  # the connection is kept
 
     def _id(self, token: str, inputs: Mapping[str, Any]) -> str:
         metadata = reveal(inputs)["metadata"]
