@@ -79,6 +79,14 @@ def record_phase(file: Path, phase: Phase) -> None:
         ) from error
 
 
+def needs_api_server(operation: str, engine: Engine, stack: str) -> bool:
+    """Tell whether an operation of the engine talks to the stack's API server.
+
+    What is deleted or read back is in the state: with no object there, the way may be gone already, and isn't missed.
+    """
+    return operation not in {"destroy", "refresh"} or holds_objects(engine.export(stack))
+
+
 def holds_objects(checkpoint: Mapping[str, Any]) -> bool:
     """Tell whether a stack's state has objects of a cluster: then both phases have been through, or were begun."""
     resources = (checkpoint.get("deployment") or {}).get("resources") or ()

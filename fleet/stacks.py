@@ -9,10 +9,12 @@ from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary, stack_names
 from fleet.exclusive import exclusive
+from fleet.phases import PhasedUpdate, needs_api_server
 from fleet.policies import policy_arguments
 from fleet.remains import Remainder, protected, recorded, remains
 from fleet.repair import repair
 from fleet.run_config import RunConfig
+from fleet.tunnel import TunnelRecords, reached
 from fleet.update_view import UpdateView
 from infra.config import Cloud, StackSettings, from_stack_file
 from toolchain.flavour import CHECKED_VARIABLE
@@ -82,10 +84,18 @@ class Stack:
         with exclusive(self.name):
             self._prepare()
             record_flavour(self.backend, self.name, self.flavour)
-            if self.settings.cloud is not Cloud.LOCAL:
-                # Policies on several resources together are judged at the end of a run: here before anything is made.
-                self._run("preview", *policy_arguments())
-            return self._run("up", "--yes", "--skip-preview", *policy_arguments())
+            if not self.settings.tunnelled:
+                return self._update(self.engine)
+            *before, last = PhasedUpdate(self.engine, self.name, stack_file(self.name), TunnelRecords()).run(
+                self._update
+            )
+            return before[0].followed_by(last) if before else last
+
+    def _update(self, engine: Engine) -> Summary:
+        if self.settings.cloud is not Cloud.LOCAL:
+            # Policies on several resources together are judged at the end of a run: here before anything is made.
+            self._run_by(engine, "preview", *policy_arguments())
+        return self._run_by(engine, "up", "--yes", "--skip-preview", *policy_arguments())
 
     def preview(self) -> Summary:
         """Show what `up` would do; nothing is touched.
@@ -145,9 +155,15 @@ class Stack:
         return summary
 
     def _run(self, operation: str, *arguments: str, **changed: str) -> Summary:
+        if not self.settings.tunnelled or not needs_api_server(operation, self.engine, self.name):
+            return self._run_by(self.engine, operation, *arguments, **changed)
+        with reached(self.engine, self.name, TunnelRecords()) as engine:
+            return self._run_by(engine, operation, *arguments, **changed)
+
+    def _run_by(self, engine: Engine, operation: str, *arguments: str, **changed: str) -> Summary:
         view = UpdateView(console.err, preview=operation == "preview")
         with self.config.file(**changed) as file:
-            return self.engine.run(operation, self.name, view, "--config-file", str(file), *arguments)
+            return engine.run(operation, self.name, view, "--config-file", str(file), *arguments)
 
     def _prepare(self) -> None:
         self._repair()
