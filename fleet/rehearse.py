@@ -12,13 +12,18 @@ from documents.yaml_edit import set_at
 from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary
+from fleet.leaks import leaks, secrets_of
+from fleet.phases import PhasedUpdate, needs_api_server
 from fleet.remains import Remainder, recorded
 from fleet.repair import repair
 from fleet.steps import Step, StepLog
+from fleet.tunnel import TunnelRecords, reached
 from fleet.update_view import UpdateView
+from infra.config import SettingsError, from_stack_file
 from rehearsal.account import evidence, holdings
 from rehearsal.inputs import Evidence
 from rehearsal.roll_call import require_simulators
+from rehearsal.tunnel import install
 from rehearsal.world import World
 
 
@@ -102,6 +107,8 @@ class Rehearsal:
         environment = world.environment(stack, os.environ)
         for plugin in require_simulators(Path(environment["PULUMI_HOME"]), environment):
             console.note(f"  {plugin}")
+        # The clouds' own command lines, as far as a tunnel takes them.
+        environment["PATH"] = f"{install(world.folder)}{os.pathsep}{environment['PATH']}"
         engine = Engine(environment, project=world.project, whole=True)
         engine.select(stack)
         return cls(stack, world, engine, policies)
@@ -109,7 +116,11 @@ class Rehearsal:
     def up(self) -> Run:
         """Bring the stack up in the simulated cloud."""
         repair(self.engine, self.stack, backend=f"file://{self.world.folder / 'backend'}", adopts=False)
-        return self._run("up", "--yes", "--skip-preview")
+        if not self._is_tunnelled():
+            return self._run("up", "--yes", "--skip-preview")
+        update = PhasedUpdate(self.engine, self.stack, self.world.stack_file(self.stack), self._tunnels)
+        *before, last = update.run(lambda engine: self._run_by(engine, "up", "--yes", "--skip-preview"))
+        return _joined(before[0], last) if before else last
 
     def lift(self) -> Run:
         """Lift the protection of all data, by an update as `fleet down --delete-data` makes it."""
@@ -192,9 +203,31 @@ class Rehearsal:
         except OSError as error:
             raise FleetError(f"{file} can't be written: {error}") from error
 
+    @property
+    def _tunnels(self) -> TunnelRecords:
+        return TunnelRecords(self.world.folder / "tunnels")
+
+    def _is_tunnelled(self) -> bool:
+        """Tell whether the stack's API server is private; a file that is wrong is the program's to refuse."""
+        try:
+            return from_stack_file(self.world.stack_file(self.stack)).tunnelled
+        except SettingsError:
+            return False
+
     def _run(self, operation: str, *arguments: str) -> Run:
+        if not self._is_tunnelled() or not needs_api_server(operation, self.engine, self.stack):
+            return self._run_by(self.engine, operation, *arguments)
+        with reached(self.engine, self.stack, self._tunnels) as engine:
+            return self._run_by(engine, operation, *arguments)
+
+    def _run_by(self, engine: Engine, operation: str, *arguments: str) -> Run:
         if operation in {"up", "preview"}:
             arguments = (*arguments, *self.policies)
         view = _Watcher(preview=operation == "preview")
-        summary = self.engine.run(operation, self.stack, view, *arguments)
+        summary = engine.run(operation, self.stack, view, *arguments)
         return Run(summary.changes, summary.duration_s, view.log.steps)
+
+
+def _joined(first: Run, second: Run) -> Run:
+    both = first.followed_by(second)
+    return Run(both.changes, both.duration_s, (*first.steps, *second.steps))
