@@ -18,6 +18,7 @@ from service.engine.memory import available_memory
 from service.engine.model.decoder import Decoder
 from service.engine.model.tensor_files import TensorFiles
 from service.engine.model_folder import ModelFolder
+from service.engine.observed_runner import ObservedRunner, StepRecord
 from service.engine.operations import REFERENCE, Operations
 from service.engine.prefix_hash import PrefixHasher
 from service.engine.processor import allowed_cpus
@@ -28,6 +29,7 @@ from service.engine.scheduler import Scheduler
 from service.engine.step import StepBuilder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from service.engine.model.description import DecoderDescription
@@ -60,6 +62,7 @@ class BatchingEngineOptions:
             first message.
         ageing_s: a class of priority is worth this many seconds of waiting.
         check_when_idle: compare the block pool's books whenever there is nothing to do; for tests.
+        on_step: told each step after it was computed, in the engine's thread; for measurements.
     """
 
     max_running: int = 64
@@ -74,6 +77,7 @@ class BatchingEngineOptions:
     shared_system_prompts: tuple[str, ...] = ()
     ageing_s: float = 10.0
     check_when_idle: bool = False
+    on_step: Callable[[StepRecord], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,9 @@ def load_engine(
         options.max_running, description.vocabulary_size, device, Grammars(grammars, description.vocabulary_size)
     )
     # One block more: the null block.
-    runner = LocalRunner(decoder, sampler, decoder.new_cache(blocks + 1, options.block_size, half))
+    runner: Runner = LocalRunner(decoder, sampler, decoder.new_cache(blocks + 1, options.block_size, half))
+    if options.on_step is not None:
+        runner = ObservedRunner(runner, options.on_step)
     return LoadedEngine(
         folder,
         ModelInfo(
