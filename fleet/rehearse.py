@@ -12,7 +12,6 @@ from documents.yaml_edit import set_at
 from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary
-from fleet.leaks import leaks, secrets_of
 from fleet.phases import PhasedUpdate, needs_api_server
 from fleet.remains import Remainder, recorded
 from fleet.repair import repair
