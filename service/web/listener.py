@@ -11,11 +11,15 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from service.web.errors import ApiError
 from service.web.settings import PREFIX, ConfigurationError
 
 if TYPE_CHECKING:
@@ -34,11 +38,12 @@ class GuardedH11Protocol(H11Protocol):
     """HTTP/1.1 that closes a connection whose request head doesn't arrive in time (slowloris).
 
     uvicorn bounds the idle time between two requests but not the time that the head of one may take. h11, unlike
-    httptools, also bounds the head's size (64 KiB).
+    httptools, also bounds the head's size (64 KiB). What is no HTTP is told so in the shape of every other error.
     """
 
     header_timeout_s = 10.0
     _head_timer: asyncio.TimerHandle | None = None
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Starts the clock for the first request's head."""
@@ -47,6 +52,8 @@ class GuardedH11Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Starts the clock for a further request's head, and stops it when a head is whole."""
+        if self._refused:
+            return
         before = self.cycle
         if self._head_timer is None and (before is None or before.response_complete):
             self._await_head()
@@ -59,6 +66,33 @@ class GuardedH11Protocol(H11Protocol):
         self._head_arrived()
         super().connection_lost(exc)
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what h11 can't read and closes soon after; called while its error is being handled."""
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.close()  # an answer is on its way: a second one can't follow it
+            return
+        refusal = _unreadable(sys.exception(), msg)
+        body = refusal.body()
+        headers = [
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+            ("connection", "close"),
+        ]
+        reason = HTTPStatus(refusal.status).phrase
+        for event in (
+            h11.Response(status_code=refusal.status, headers=headers, reason=reason),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        # Closing with bytes unread resets the connection, and the client may never see the answer: what it still
+        # sends is thrown away for a moment.
+        self._refused = True
+        self._head_arrived()
+        self.loop.call_later(_CLOSE_S, self.transport.close)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(self.header_timeout_s, self._head_is_late)
 
@@ -70,6 +104,14 @@ class GuardedH11Protocol(H11Protocol):
     def _head_is_late(self) -> None:
         self._head_timer = None
         self.transport.abort()
+
+
+def _unreadable(error: BaseException | None, otherwise: str) -> ApiError:
+    """What a client is told whose bytes h11 refused."""
+    status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else HTTPStatus.BAD_REQUEST
+    if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+        return ApiError(status, "the request's headers are too large: send at most 64 KiB", code="headers_too_large")
+    return ApiError(HTTPStatus.BAD_REQUEST, f"this is no HTTP/1.1 request: {error or otherwise}", code="invalid_http")
 
 
 class Listener(uvicorn.Server):

@@ -1,0 +1,63 @@
+"""What a port answers to bytes that are no request."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from service.web.listener import Listener
+
+
+async def _greeting(scope: Scope, receive: Receive, send: Send) -> None:
+    del scope, receive
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"hi"})
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that greets every request."""
+    listener = Listener(_greeting, host="127.0.0.1", port=0, header_timeout_s=10)
+    thread = threading.Thread(target=listener.run, args=([listener.socket],))
+    thread.start()
+    yield listener.socket.getsockname()[1]
+    listener.should_exit = True
+    thread.join()
+
+
+def _answer(port: int, request: bytes) -> tuple[int, bytes]:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code", "said"),
+    [
+        (b"HELO there\r\n\r\n", 400, "invalid_http", "illegal request line"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "invalid_http", "Host"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nx: " + 400 * 1024 * b"y" + b"\r\n\r\n", 431, "headers_too_large", "64 KiB"),
+    ],
+)
+def test_what_is_no_request_is_told_so_as_every_error_is(
+    port: int, request_: bytes, status: int, code: str, said: str
+) -> None:
+    """With a body that an OpenAI client can read."""
+    answered, body = _answer(port, request_)
+
+    error = json.loads(body)["error"]
+    assert (answered, error["code"], error["type"]) == (status, code, "invalid_request_error")
+    assert said in error["message"]
+
+
+def test_a_second_request_that_is_none_leaves_the_first_answer_whole(port: int) -> None:
+    """Pipelined on one connection."""
+    status, body = _answer(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n")
+
+    assert (status, body[:2]) == (200, b"hi")
