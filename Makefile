@@ -13,7 +13,7 @@ PYTEST_ARGS ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## the Python environment of the `fleet` command
@@ -50,6 +50,18 @@ test-unit: setup-all ## the tests that need no root, cluster or container engine
 .PHONY: test-kind
 test-kind: setup-all ## the local stack on kind, where docker and kind are there
 	@.venv/bin/pytest -m kind $(PYTEST_ARGS)
+
+# Each leg is a world of its own; the last stack of a leg lives a whole life beside those before it.
+LIVES := aws-account azure-account gcp-account aws-us-east-1+aws-us-west-2 aws-us-west-2+aws-us-east-1 \
+	azure-westeurope gcp-europe-west4 aws-us-east-1+aws-us-west-2+azure-westeurope+gcp-europe-west4+global
+
+.PHONY: rehearse-all
+rehearse-all: setup-all ## every stack's whole life against simulated clouds, and the smallest region's
+	@$(FLEET) tools ensure --for test
+	$(FLEET) rehearse aws-eu-central-1 --files examples/smallest-region --lifecycle
+	for leg in $(LIVES); do
+	  $(FLEET) rehearse $${leg//+/ } --lifecycle --world "life-$${leg##*+}"
+	done
 
 .PHONY: check
 check: setup-all ## format, lint, types, workflows, no index host in the tree

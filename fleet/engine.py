@@ -103,9 +103,10 @@ class Engine:
         """Give the stack's outputs, secrets in plain text."""
         return json.loads(self._checked("stack", "output", "--json", "--show-secrets", "--stack", stack))
 
-    def export(self, stack: str) -> dict[str, Any]:
-        """Give the stack's checkpoint."""
-        return json.loads(self._checked("stack", "export", "--stack", stack))
+    def export(self, stack: str, *, show_secrets: bool = False) -> dict[str, Any]:
+        """Give the stack's checkpoint, secrets encrypted unless they are to be shown."""
+        shown = ("--show-secrets",) if show_secrets else ()
+        return json.loads(self._checked("stack", "export", "--stack", stack, *shown))
 
     def import_(self, stack: str, checkpoint: Mapping[str, Any]) -> None:
         """Replace the stack's checkpoint."""

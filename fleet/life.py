@@ -4,7 +4,7 @@ Up, up again, a tenant more, another machine for a GPU pool, down with all data,
 the real engine, and each has demands that are read from the steps it took and from what the simulated accounts hold.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -12,10 +12,11 @@ from typing import Any, Final
 import catalog
 from fleet.console import FleetError
 from fleet.rehearse import Rehearsal, Run
-from fleet.remains import Remainder, protected, remains
+from fleet.remains import Remainder, protected, remains, resources
 from fleet.steps import Step
 from infra.config import Cloud, SettingsError, StackKind, StackSettings, from_stack_file
 from rehearsal.account import Resource, holdings
+from rehearsal.parts import Home, missing
 from tenants import Plan
 from tenants.new_file import new_tenant_file
 
@@ -92,24 +93,39 @@ class Life:
     def __post_init__(self) -> None:
         self._strangers = frozenset(place for place, _ in self._held())
 
-    def play(self) -> Iterator[Played]:
+    def play(self, *, without: Collection[Act] = ()) -> Iterator[Played]:
         """Play the acts that this kind of stack has, one by one.
+
+        Args:
+            without: acts to leave out.
 
         Raises:
             UpdateFailedError: the engine, a policy or a simulated cloud refused one: the life ends there.
         """
-        acts: list[Callable[[], Played]] = [self._up, self._nothing]
-        if self.settings.kind is StackKind.REGION:
-            acts.append(self._tenant)
-        if self.settings.gpu_pools:
-            acts.append(self._pool)
-        for act in (*acts, self._down, self._again, self._settled):
-            yield act()
+        acts: dict[Act, Callable[[], Played]] = {
+            Act.UP: self._up,
+            Act.SAME: self._nothing,
+            Act.TENANT: self._tenant,
+            Act.POOL: self._pool,
+            Act.DOWN: self._down,
+            Act.AGAIN: self._again,
+            Act.SETTLED: self._settled,
+        }
+        missing_here = set(without)
+        if self.settings.kind is not StackKind.REGION:
+            missing_here.add(Act.TENANT)
+        if not self.settings.gpu_pools:
+            missing_here.add(Act.POOL)
+        for act, play in acts.items():
+            if act not in missing_here:
+                yield play()
 
     def _up(self) -> Played:
         run = self.rehearsal.up()
-        guarded = protected(self.rehearsal.checkpoint())
-        return Played(Act.UP, run, told=(f"{len(guarded)} resources are protected",))
+        checkpoint = self.rehearsal.checkpoint()
+        told = f"{len(protected(checkpoint))} of {len(resources(checkpoint))} resources are protected"
+        problems = (*self._missing(resources(checkpoint)), *self.rehearsal.leaks())
+        return Played(Act.UP, run, problems=problems, told=(told,))
 
     def _nothing(self) -> Played:
         return Played(Act.SAME, self.rehearsal.preview_nothing())
@@ -118,11 +134,11 @@ class Life:
         stack = self.rehearsal.stack
         self.rehearsal.world.tenants.write(TENANT, new_tenant_file(TENANT, plan=Plan.STANDARD, stacks=[stack]))
         run = self.rehearsal.up()
-        made = [step for step in run.steps if step.makes]
+        its_own = [each for each in resources(self.rehearsal.checkpoint()) if TENANT in each["urn"].rsplit("::", 1)[-1]]
         return Played(
             Act.TENANT,
             run,
-            problems=tuple(strangers_to(run.steps, TENANT)) or (() if made else ("nothing was made for the tenant",)),
+            problems=(*strangers_to(run.steps, TENANT), *missing(Home.TENANT, self.settings.cloud, its_own)),
             told=tuple(sorted({f"{step} ({', '.join(step.properties)})" for step in run.steps if not step.makes})),
         )
 
@@ -152,6 +168,13 @@ class Life:
 
     def _settled(self) -> Played:
         return Played(Act.SETTLED, self.rehearsal.preview_nothing())
+
+    def _missing(self, held: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        """Name what a stack of this kind has to have and hasn't."""
+        front = self.settings.front
+        clouds = [each.cloud for each in front.fronts] if front else [self.settings.cloud]
+        for cloud in clouds:
+            yield from missing(Home(self.settings.kind), cloud, held)
 
     def _other_machine(self) -> str:
         """Give the first GPU pool another machine: the first of the catalogue with which the stack file is right.

@@ -12,6 +12,7 @@ from documents.yaml_edit import set_at
 from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary
+from fleet.leaks import leaks, secrets_of
 from fleet.phases import PhasedUpdate, needs_api_server
 from fleet.remains import Remainder, recorded
 from fleet.repair import repair
@@ -151,6 +152,11 @@ class Rehearsal:
     def checkpoint(self) -> Mapping[str, Any]:
         """Give the stack's state."""
         return self.engine.export(self.stack)
+
+    def leaks(self) -> list[str]:
+        """Look for the stack's secrets in all that the rehearsal has written."""
+        secrets = secrets_of(self.engine.export(self.stack, show_secrets=True))
+        return list(leaks(secrets, self.world.folder, outside=(self.world.project,)))
 
     def preview_nothing(self) -> Run:
         """Look whether the program and the simulated cloud agree.

@@ -33,7 +33,7 @@ class Remainder:
     def as_row(self) -> dict[str, str]:
         """Give it for a table."""
         return {
-            "type": self.type,
+            "type": self.type.rsplit(":", 1)[-1],
             "name": self.name,
             "state": str(self.afterlife),
             "kept": "for ever" if self.days is None else f"{self.days} days",

@@ -46,7 +46,7 @@ def test_a_stack_lives(cloud: str, world: World) -> None:
         left
         == {
             "aws": {("aws:kms/key:Key", "scheduled")},
-            "azure": {("azure-native:keyvault:Vault", "soft-deleted")},
+            "azure": {("azure-native:keyvault:Vault", "soft-deleted"), ("azure-native:keyvault:Key", "soft-deleted")},
             "gcp": {("gcp:kms/cryptoKey:CryptoKey", "permanent"), ("gcp:kms/keyRing:KeyRing", "permanent")},
         }[cloud]
     )
