@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,23 +132,31 @@ class Stack:
         """Lift every protection of data, delete every resource, and forget the stack.
 
         The protections are lifted by an update of the whole stack, the engine's and the clouds' own, which also lets
-        buckets be deleted with what is in them. What the next update must know of what the cloud keeps is written into
-        the stack's file.
+        buckets be deleted with what is in them. One that was interrupted after that goes on with the deletion. What the
+        next update must know of what the cloud keeps is written into the stack's file.
 
         Returns:
             What was done, and what the clouds keep.
         """
         with exclusive(self.name):
             self._prepare()
-            self._run("up", "--yes", "--skip-preview", *policy_arguments(), deleteData="true")
+            if protected(self.engine.export(self.name)):
+                self._run("up", "--yes", "--skip-preview", *policy_arguments(), deleteData="true")
             left = remains(self.engine.export(self.name))
-            summary = self._destroy()
-            if names := recorded(left, self.settings.kept):
-                self.config.record("kept", names)
-                console.note(
-                    f"Pulumi.{self.name}.yaml names what the next update takes back or leaves alone: commit it"
-                )
+            try:
+                summary = self._destroy()
+            except BaseException:
+                alive = remains(self.engine.export(self.name))
+                self._record([each for each in left if each not in alive])
+                raise
+            self._record(left)
             return summary, left
+
+    def _record(self, left: Sequence[Remainder]) -> None:
+        """Write what the next update must know of what the clouds keep into the stack's file."""
+        if names := recorded(left, self.settings.kept):
+            self.config.record("kept", names)
+            console.note(f"Pulumi.{self.name}.yaml names what the next update takes back or leaves alone: commit it")
 
     def _destroy(self) -> Summary:
         summary = self._run("destroy", "--yes", "--skip-preview")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import filelock
+import yaml
 
 from rehearsal import guard
 from tenants.folder import TENANTS_FOLDER, TenantFolder
@@ -148,12 +149,19 @@ class World:
             if not file.is_symlink()
         }
         shutil.rmtree(self.project / TENANTS_FOLDER, ignore_errors=True)
+        program = _program_folder(source)
+        if program:
+            shutil.rmtree(self.project / program, ignore_errors=True)
         for entry in self.project.iterdir():
             entry.unlink()
         for entry in source.iterdir():
-            if entry.name == TENANTS_FOLDER or _is_stack_file(entry):
-                continue
-            (self.project / entry.name).symlink_to(entry)
+            if entry.name not in {TENANTS_FOLDER, program} and not _is_stack_file(entry):
+                (self.project / entry.name).symlink_to(entry)
+        if program:
+            # A folder of its own: a program that is found through a link takes its files from where the link leads.
+            (self.project / program).mkdir()
+            for entry in (source / program).iterdir():
+                (self.project / program / entry.name).symlink_to(entry)
         for entry in filter(_is_stack_file, files.iterdir()):
             text = _ENCRYPTION.sub("", entry.read_text(encoding="utf-8"))
             _write(self.project / entry.name, f"{text.rstrip()}\n{kept_salts.get(entry.name) or ''}")
@@ -163,6 +171,12 @@ class World:
             shutil.copyfile(entry, tenants / entry.name)
         if not (self.project / ".venv").exists():
             (self.project / ".venv").symlink_to(sys.prefix)
+
+
+def _program_folder(source: Path) -> str:
+    """Name the folder of the project's program, empty where it is the project's own."""
+    described = yaml.safe_load((source / "Pulumi.yaml").read_text(encoding="utf-8")) or {}
+    return str(described.get("main") or "").strip("./")
 
 
 def _is_stack_file(entry: Path) -> bool:
