@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import collections.abc
     from pathlib import Path
 
-    from service.engine.engine_loop import EngineStats
+    from service.engine.interface import EngineStats
     from service.engine.operations import Operations
 
 _WARM_UP_TOKENS = 4
@@ -131,6 +131,10 @@ class BatchingEngine:
         """See `Engine.detokenize`."""
         return await asyncio.to_thread(self._ready().folder.tokenizer.decode, list(token_ids))
 
+    def token_bytes(self, token_id: int) -> bytes:
+        """See `Engine.token_bytes`."""
+        return self._ready().token_bytes.of(token_id)
+
     def model_info(self) -> ModelInfo:
         """See `Engine.model_info`."""
         return self._ready().info
@@ -142,7 +146,7 @@ class BatchingEngine:
         return Health(self._state, self._reason, self._loaded.loop.running, self._loaded.loop.queued)
 
     def stats(self) -> EngineStats:
-        """What the engine has done since it started; cheap.
+        """See `Engine.stats`.
 
         Raises:
             EngineDeadError: not loaded yet.
@@ -191,13 +195,15 @@ class BatchingEngine:
         # Without a prefix cache only the choices of one request share blocks.
         salt = f"tenant {asked.prefix_salt}" if self._options.prefix_cache else f"request {secrets.token_hex()}"
         stream = DeltaQueue(asyncio.get_running_loop(), lambda: loaded.loop.give_up(request))
+        now = time.monotonic()
         request = Request(
             asked,
             stream,
             loaded.hasher.chain(asked.prompt_token_ids, salt, asked.adapter_id),
             max_tokens=max_tokens,
             seed=secrets.randbits(_SEED_BITS) if sampling.seed is None else sampling.seed,
-            rank=time.monotonic() + self._options.ageing_s * asked.priority,
+            rank=now + self._options.ageing_s * asked.priority,
+            arrived=now,
             grammar=grammar,
         )
         if not loaded.loop.submit(request, most_queued=self._options.max_waiting):

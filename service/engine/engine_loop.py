@@ -5,10 +5,15 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from service.engine.interface import DeadlineExceededError, EngineDeadError, FinishReason, GenerationFailedError
+from service.engine.interface import (
+    DeadlineExceededError,
+    EngineDeadError,
+    EngineStats,
+    FinishReason,
+    GenerationFailedError,
+)
 from service.engine.step import Outcome
 from service.engine.text import Ended, Produced
 from service.web import logs
@@ -25,29 +30,6 @@ if TYPE_CHECKING:
 _log = logs.get("engine")
 # A step that fails for every request in it, this often in a row, is the device's fault and not a request's.
 _FRUITLESS_STEPS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStats:
-    """What the engine has done since it started, and how it stands.
-
-    Attributes:
-        steps: steps computed.
-        computed_tokens: tokens computed, of prompts and of texts.
-        generated_tokens: tokens generated.
-        preemptions: how often a choice had to give its blocks back.
-        prefix_queries: tokens that were looked for in the prefix cache.
-        prefix_hits: those of them that it held.
-        cache_usage: share of the key-value blocks that requests hold, 0 to 1.
-    """
-
-    steps: int
-    computed_tokens: int
-    generated_tokens: int
-    preemptions: int
-    prefix_queries: int
-    prefix_hits: int
-    cache_usage: float
 
 
 class _Arrival(NamedTuple):
@@ -189,6 +171,7 @@ class EngineLoop:
         try:
             while self._receive():
                 if shares := self._scheduler.plan():
+                    self._begin(shares)
                     self._settle(shares, self._compute(shares), writer)
         except BaseException as error:  # noqa: BLE001 - whatever ends this thread has to be reported, not lost
             _log.exception("engine died")
@@ -248,6 +231,16 @@ class EngineLoop:
         else:
             done(None)
 
+    def _begin(self, shares: Sequence[Share]) -> None:
+        """Those whose turn has come wait no longer."""
+        if started := [share.choice.request for share in shares if share.starts]:
+            now = self._clock()
+            for request in started:
+                if request.queue_s is None:
+                    request.queue_s = now - request.arrived
+            with self._wake:
+                self._queued.difference_update(started)
+
     def _compute(self, shares: Sequence[Share]) -> list[Outcome | None]:
         """What came of each share; None where there was nothing to choose yet."""
         try:
@@ -282,9 +275,6 @@ class EngineLoop:
     def _settle(self, shares: Sequence[Share], outcomes: Sequence[Outcome | None], writer: TextWriter) -> None:
         """Takes in what a step has brought."""
         produced: list[Produced | Ended] = []
-        if started := [share.choice.request for share in shares if share.starts]:
-            with self._wake:
-                self._queued.difference_update(started)
         for share, outcome in zip(shares, outcomes, strict=True):
             choice = share.choice
             if choice.finished:  # with another choice of its request, a moment ago

@@ -165,6 +165,7 @@ class Delta:
         index: which of the request's `n` choices.
         finish_reason: set on a choice's last delta.
         logprobs: one per token where they were asked for.
+        queue_s: seconds that the request has waited before its computing began; None where the engine doesn't tell.
     """
 
     text: str
@@ -173,6 +174,7 @@ class Delta:
     index: int = 0
     finish_reason: FinishReason | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
+    queue_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,29 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineStats:
+    """What an engine has done since it started, and how it stands.
+
+    Attributes:
+        steps: steps computed.
+        computed_tokens: tokens computed, of prompts and of texts.
+        generated_tokens: tokens generated.
+        preemptions: how often a choice had to give its blocks back.
+        prefix_queries: tokens that were looked for in the prefix cache.
+        prefix_hits: those of them that it held.
+        cache_usage: share of the key-value blocks that requests hold, 0 to 1.
+    """
+
+    steps: int
+    computed_tokens: int
+    generated_tokens: int
+    preemptions: int
+    prefix_queries: int
+    prefix_hits: int
+    cache_usage: float
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
     """One turn of a conversation."""
 
@@ -275,6 +300,10 @@ class RequestTooLargeError(ParameterError):
 
 class UnsupportedParameterError(ParameterError):
     """This engine can't honour the parameter."""
+
+
+class UnsupportedTaskError(EngineError):
+    """This model isn't made for what is asked of it (embeddings of a model that doesn't pool, say)."""
 
 
 class InvalidParameterError(ParameterError):
@@ -374,6 +403,10 @@ class Engine(Protocol):
         """The text of token ids."""
         ...
 
+    def token_bytes(self, token_id: int) -> bytes:
+        """What one token stands for, which may be a part of a character; empty for an id that means nothing."""
+        ...
+
     def model_info(self) -> ModelInfo:
         """What is served.
 
@@ -384,4 +417,12 @@ class Engine(Protocol):
 
     def health(self) -> Health:
         """How it is doing; cheap, answered at any time."""
+        ...
+
+    def stats(self) -> EngineStats | None:
+        """What it has done since it started; cheap. None where the engine keeps no such books.
+
+        Raises:
+            EngineDeadError: not loaded yet.
+        """
         ...

@@ -27,6 +27,7 @@ from service.engine.sampler.batch_sampler import BatchSampler
 from service.engine.sampler.grammar import GrammarCompiler, Grammars
 from service.engine.scheduler import Scheduler
 from service.engine.step import StepBuilder
+from service.engine.token_bytes import TokenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +87,7 @@ class LoadedEngine:
 
     Attributes:
         folder: what belongs to the model.
+        token_bytes: what single tokens stand for.
         info: what is served.
         loop: computes requests.
         hasher: of the prefix cache.
@@ -93,6 +95,7 @@ class LoadedEngine:
     """
 
     folder: ModelFolder
+    token_bytes: TokenBytes
     info: ModelInfo
     loop: EngineLoop
     hasher: PrefixHasher
@@ -144,6 +147,7 @@ def load_engine(
         runner = ObservedRunner(runner, options.on_step)
     return LoadedEngine(
         folder,
+        TokenBytes(folder.tokenizer),
         ModelInfo(
             name,
             digest,

@@ -21,6 +21,8 @@ class Request:
         seed: of its random numbers.
         grammar: the form of its text, compiled, if any.
         rank: lower goes first, among all requests; fixed at admission.
+        arrived: when it was admitted, in seconds of the loop's clock.
+        queue_s: how long it has waited for its turn; None while it does.
         choices: one for each of its `n`.
         finished: it is over, however it ended.
         cached_tokens: prompt tokens that the cache saved, over the first choice.
@@ -29,6 +31,7 @@ class Request:
     """
 
     __slots__ = (
+        "arrived",
         "asked",
         "cached_tokens",
         "choices",
@@ -36,6 +39,7 @@ class Request:
         "grammar",
         "max_tokens",
         "open_choices",
+        "queue_s",
         "rank",
         "seed",
         "shown_tokens",
@@ -51,6 +55,7 @@ class Request:
         max_tokens: int,
         seed: int,
         rank: float,
+        arrived: float = 0.0,
         grammar: str | None = None,
     ) -> None:
         self.asked = asked
@@ -58,6 +63,8 @@ class Request:
         self.max_tokens = max_tokens
         self.seed = seed
         self.rank = rank
+        self.arrived = arrived
+        self.queue_s: float | None = None
         self.grammar = grammar
         self.finished = False
         self.cached_tokens = 0

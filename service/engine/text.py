@@ -154,7 +154,7 @@ class TextWriter:
         logprobs = None if produced.logprobs is None else produced.logprobs[: piece.tokens]
         usage = Usage(len(request.asked.prompt_token_ids), request.shown_tokens, request.cached_tokens)
         token_ids = produced.token_ids[: piece.tokens]
-        delta = Delta(piece.text, token_ids, usage, choice.index, piece.finish_reason, logprobs)
+        delta = Delta(piece.text, token_ids, usage, choice.index, piece.finish_reason, logprobs, request.queue_s)
         if piece.finish_reason is None:
             return [(request.stream, delta)]
         if produced.finish_reason is None:

@@ -38,11 +38,14 @@ from service.engine.interface import (
 )
 from service.engine.processor import allowed_cpus
 from service.engine.sequence import Sequence
+from service.engine.token_bytes import TokenBytes
 from service.web import logs
 
 if TYPE_CHECKING:
     import collections.abc
     from pathlib import Path
+
+    from service.engine.interface import EngineStats
 
 _log = logs.get("engine")
 _WARM_UP_TOKENS = 4
@@ -78,6 +81,7 @@ class TransformersEngine:
         self._digest = digest
         self._options = options or TransformersEngineOptions()
         self._checkpoint: Checkpoint | None = None
+        self._token_bytes: TokenBytes | None = None
         self._info: ModelInfo | None = None
         self._state = EngineState.LOADING
         self._reason = "the model is being loaded"
@@ -137,6 +141,12 @@ class TransformersEngine:
         """See `Engine.detokenize`."""
         return await asyncio.to_thread(self._loaded().tokenizer.decode, list(token_ids))
 
+    def token_bytes(self, token_id: int) -> bytes:
+        """See `Engine.token_bytes`."""
+        if self._token_bytes is None:
+            self._token_bytes = TokenBytes(self._loaded().tokenizer)
+        return self._token_bytes.of(token_id)
+
     def model_info(self) -> ModelInfo:
         """See `Engine.model_info`."""
         if self._info is None:
@@ -146,6 +156,10 @@ class TransformersEngine:
     def health(self) -> Health:
         """See `Engine.health`."""
         return Health(self._state, self._reason, len(self._running), len(self._waiting))
+
+    def stats(self) -> EngineStats | None:
+        """See `Engine.stats`; this engine keeps no books."""
+        return None
 
     def _loaded(self) -> Checkpoint:
         if self._checkpoint is None:
