@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _BITS = 32
+# At most one space between two parts: a small model may otherwise write blanks until its last token.
+_WHITESPACE = " ?"
 _ANY_OBJECT = '{"type": "object"}'
 
 
@@ -45,7 +47,10 @@ class GrammarCompiler:
         """
         schema = _ANY_OBJECT if grammar.kind is GrammarKind.JSON_OBJECT else grammar.schema
         try:
-            compiled = LLMatcher.grammar_from_json_schema(json.loads(schema))
+            # Overrides, as a schema may ask for other options by itself (`x-guidance`).
+            compiled = LLMatcher.grammar_from_json_schema(
+                json.loads(schema), overrides={"whitespace_pattern": _WHITESPACE, "lenient": False}
+            )
         except ValueError as error:
             raise InvalidParameterError(f"response_format: {error}", parameter="grammar") from None
         failed, messages = LLMatcher.validate_grammar_with_warnings(compiled, self._vocabulary_trie())
