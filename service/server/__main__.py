@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from service.server.app import create_app  # noqa: E402
 from service.server.metrics import ServerMetrics  # noqa: E402
 from service.server.settings import ServerSettings  # noqa: E402
 from service.server.startup import Serving  # noqa: E402
+from service.server.tracing import from_environment  # noqa: E402
+from service.server.version import running_version  # noqa: E402
 from service.web import listener, logs, settings  # noqa: E402
 from service.web.drain import Drain  # noqa: E402
 from service.weights.manifest import WeightsError  # noqa: E402
@@ -22,6 +25,8 @@ from service.weights.manifest import WeightsError  # noqa: E402
 _PROGRAM = "service.server"
 # What a stopped engine's clients get to receive their error.
 _LAST_WORDS_S = 2.0
+# What a collector gets to take the last spans.
+_LAST_SPANS_S = 2.0
 
 
 def main() -> int:
@@ -45,13 +50,14 @@ async def serve(configured: ServerSettings) -> None:
     """Listens, starts the engine, and drains when told to stop.
 
     Raises:
-        ConfigurationError: the port can't be had.
+        ConfigurationError: the port can't be had, or traces are asked for and can't be made.
         WeightsError: the weights can't be had as they should be.
         ModelLoadError: they are no model that can be served.
     """
-    drain, metrics = Drain(), ServerMetrics()
+    drain, metrics, version = Drain(), ServerMetrics(), running_version(configured.version)
+    tracing = from_environment(version)
     serving = Serving(configured, metrics, drain)
-    app = create_app(configured, serving, metrics, drain)
+    app = create_app(configured, serving, metrics, drain, version=version, tracing=tracing)
     port = listener.Listener(
         app, host=configured.host, port=configured.port, header_timeout_s=configured.header_timeout_s
     )
@@ -65,6 +71,9 @@ async def serve(configured: ServerSettings) -> None:
         if not clean:
             log.warning("cut off", in_flight=drain.in_flight)
             await drain.finish(linger_s=0, timeout_s=_LAST_WORDS_S)
+        if tracing is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.to_thread(tracing.shutdown), _LAST_SPANS_S)
 
     log.info("listening", port=port.socket.getsockname()[1])
     await listener.run([port], drain=finish, failed=serving.start())

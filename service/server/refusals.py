@@ -12,12 +12,13 @@ from service.engine.interface import (
     ParameterError,
     RequestTooLargeError,
     UnsupportedParameterError,
+    UnsupportedTaskError,
 )
-from service.server.protocol import UNSUPPORTED
+from service.server.protocol.fields import UNSUPPORTED
 from service.web.errors import ApiError, ErrorType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # A client that sees this header knows that nothing was computed and that another replica may answer.
 RETRYABLE = "x-modelfleet-retryable"
@@ -38,11 +39,34 @@ def not_ready(reason: str, *, retry_after_s: int = 1) -> ApiError:
     )
 
 
+def unknown_model(name: str, *, served: str) -> ApiError:
+    """404 for a model that isn't the one that is served."""
+    return ApiError(
+        404,
+        f"The model `{name[:200]}` does not exist here; `{served}` does.",
+        param="model",
+        code="model_not_found",
+    )
+
+
+def of_parameter(error: ParameterError, names: Mapping[str, str]) -> ApiError:
+    """The answer to a parameter that the engine refused.
+
+    Args:
+        error: what it said.
+        names: what the client's document calls a parameter, where that isn't what the engine calls it.
+    """
+    param = names.get(error.parameter, error.parameter)
+    return ApiError(400, str(error)[:_LONGEST_MESSAGE], param=param, code=_parameter_code(error))
+
+
 def of_engine(error: EngineError) -> ApiError:
     """The answer to what an engine refused or failed with."""
     match error:
         case ParameterError():
-            return ApiError(400, str(error), param=error.parameter, code=_parameter_code(error))
+            return of_parameter(error, {})
+        case UnsupportedTaskError():
+            return ApiError(400, str(error), param="model", code="unsupported_task")
         case OverloadedError():
             return ApiError(
                 503,

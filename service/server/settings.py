@@ -35,8 +35,15 @@ class ServerSettings(ServiceSettings):
     )
     port: int = Field(default=8000, ge=0, le=65535, description="port of the API, the probes and /metrics")
     engine: Literal["batching", "transformers"] = Field(
-        default="transformers",
-        description="what generates: batching computes many requests in each step; transformers one after the other",
+        default="batching",
+        description="what generates: batching computes many requests in each step; transformers is the reference, "
+        "one request after the other, without choices, log-probabilities and forms",
+    )
+    version: str = Field(default="", description="what /version says; empty takes the installed package's")
+    request_timeout_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="seconds after which a request is given up with 504; 0 waits for as long as it takes",
     )
     max_running: int = Field(
         default=0, ge=0, description="requests that are computed at once; 0 takes the engine's own number"

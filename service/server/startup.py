@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from service.engine.interface import EngineState, Health
+from service.engine.interface import EngineDeadError, EngineState, Health
 from service.server.refusals import not_ready
 from service.web import logs
 from service.weights.manifest import MANIFEST_NAME, Manifest, digest_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from service.engine.batching_engine import BatchingEngine
-    from service.engine.interface import Engine
+    from service.engine.interface import Engine, EngineStats
     from service.engine.transformers_engine import TransformersEngine
     from service.server.metrics import ServerMetrics
     from service.server.settings import ServerSettings
@@ -71,6 +71,16 @@ class Serving:
         """What clients call the model, as far as it is known yet."""
         ready = self._engine is not None and not self.unready_reason
         return self._engine.model_info().name if ready and self._engine else self._settings.model_name
+
+    @property
+    def stats(self) -> EngineStats | None:
+        """The engine's books; None before it has any."""
+        if self._engine is None:
+            return None
+        try:
+            return self._engine.stats()
+        except EngineDeadError:  # not loaded yet
+            return None
 
     def engine(self) -> Engine:
         """The engine, for a new request.

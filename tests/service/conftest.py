@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
+import httpx
 import pytest
 import torch
 from cryptography import x509
@@ -116,6 +117,14 @@ class ServiceProcess:
     @property
     def port(self) -> int:
         return self.event("listening")["port"]
+
+    def url(self, path: str = "") -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric's samples over all labels."""
+        lines = httpx.get(self.url("/metrics")).text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((name + "{", name + " ")))
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -7,7 +7,7 @@ import pytest
 
 from service.engine.generation_config import GenerationConfig
 from service.engine.interface import ModelLoadError, SamplingDefaults
-from service.server.protocol import CompletionBody
+from service.server.protocol.completion import CompletionBody
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path) -> None:
 
 def test_a_request_goes_before_the_model_and_the_model_before_openai() -> None:
     model = SamplingDefaults(temperature=0.5, repetition_penalty=1.2)
-    silent = CompletionBody(model="m", prompt="p").sampling(16, model)
+    silent = CompletionBody(model="m", prompt="p").sampling(model)
     assert (silent.temperature, silent.repetition_penalty, silent.top_p) == (0.5, 1.2, 1.0)
-    says = CompletionBody(model="m", prompt="p", temperature=0, repetition_penalty=1).sampling(16, model)
+    says = CompletionBody(model="m", prompt="p", temperature=0, repetition_penalty=1).sampling(model)
     assert (says.temperature, says.repetition_penalty) == (0.0, 1.0)

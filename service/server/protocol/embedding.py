@@ -1,0 +1,40 @@
+"""The body of ``POST /v1/embeddings``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from service.server.protocol.completion import Prompt, each_prompt
+from service.server.protocol.fields import Body, Text
+
+# OpenAI's documented limit.
+_INPUTS = 2048
+
+
+class EmbeddingBody(Body):
+    """Body of ``POST /v1/embeddings``."""
+
+    model: Text = Field(description="Name of the model, as `/v1/models` lists it.")
+    input: Prompt = Field(description="A text, its token ids, or a list of either: one vector for each.")
+    encoding_format: Literal["float", "base64"] | None = Field(
+        default=None, description="base64: little-endian 32-bit floats; float where left out."
+    )
+    dimensions: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Keep this many of a vector's first numbers, where the model allows it."
+    )
+    user: Text | None = Field(default=None, description="Accepted; not used.")
+
+    @field_validator("input")
+    @classmethod
+    def _check_input(cls, given: Any) -> Any:
+        if len(each_prompt(given)) > _INPUTS:
+            raise PydanticCustomError("too_many", "at most {most} inputs are allowed", {"most": _INPUTS})
+        return given
+
+    @property
+    def inputs(self) -> list[str | list[int]]:
+        """Each input: a text or token ids."""
+        return each_prompt(self.input)

@@ -1,0 +1,157 @@
+"""The engine's deltas on their way to an answer: watched as they pass, and several prompts' joined into one stream."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING, Protocol, Self
+
+from service.engine.interface import Delta, EngineError, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from service.engine.interface import DeltaStream, Engine, GenerationRequest
+
+
+class RequestObserver(Protocol):
+    """Told what becomes of one of the engine's requests, for metrics and traces."""
+
+    def delta(self, delta: Delta) -> None:
+        """The engine has taken a step for it."""
+        ...
+
+    def finished(self, last: Delta) -> None:
+        """It was answered to the end; with its last delta."""
+        ...
+
+    def failed(self, error: EngineError | None) -> None:
+        """It ended without an answer; without an error, because nobody waits for one any more."""
+        ...
+
+
+class WatchedStream:
+    """One request's deltas, shown to observers as they pass. Implements `DeltaStream`."""
+
+    def __init__(self, stream: DeltaStream, observers: Sequence[RequestObserver]) -> None:
+        self._stream = stream
+        self._observers = observers
+        self._last: Delta | None = None
+        self._over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Delta:
+        try:
+            delta = await anext(self._stream)
+        except StopAsyncIteration:
+            if not self._over and self._last is not None:
+                self._over = True
+                for observer in self._observers:
+                    observer.finished(self._last)
+            raise
+        except EngineError as error:
+            self._fail(error)
+            raise
+        self._last = delta
+        for observer in self._observers:
+            observer.delta(delta)
+        return delta
+
+    async def aclose(self) -> None:
+        """See `DeltaStream.aclose`."""
+        self._fail(None)
+        await self._stream.aclose()
+
+    def _fail(self, error: EngineError | None) -> None:
+        if not self._over:
+            self._over = True
+            for observer in self._observers:
+                observer.failed(error)
+
+
+class JoinedStreams:
+    """The deltas of several prompts as those of one request with as many choices. Implements `DeltaStream`."""
+
+    def __init__(self, streams: Sequence[DeltaStream], *, choices_each: int) -> None:
+        """Begins to read.
+
+        Args:
+            streams: one for each prompt.
+            choices_each: how many choices each has; choice c of prompt p becomes p x this + c.
+        """
+        self._streams = streams
+        self._choices_each = choices_each
+        self._usages: dict[int, Usage] = {}
+        self._items: asyncio.Queue[Delta | Exception | None] = asyncio.Queue()
+        self._open = len(streams)
+        self._readers = [asyncio.ensure_future(self._read(prompt, stream)) for prompt, stream in enumerate(streams)]
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Delta:
+        while self._open:
+            item = await self._items.get()
+            if isinstance(item, Delta):
+                return item
+            if item is not None:
+                raise item
+            self._open -= 1
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """See `DeltaStream.aclose`."""
+        self._open = 0
+        for reader in self._readers:
+            reader.cancel()
+        await asyncio.gather(*self._readers, return_exceptions=True)
+        for stream in self._streams:
+            await stream.aclose()
+
+    async def _read(self, prompt: int, stream: DeltaStream) -> None:
+        try:
+            async for delta in stream:
+                self._usages[prompt] = delta.usage
+                index = prompt * self._choices_each + delta.index
+                self._items.put_nowait(dataclasses.replace(delta, index=index, usage=self._usage()))
+        except Exception as error:  # noqa: BLE001 - raised again where the deltas are waited for
+            self._items.put_nowait(error)
+        else:
+            self._items.put_nowait(None)
+
+    def _usage(self) -> Usage:
+        usages = self._usages.values()
+        return Usage(
+            prompt_tokens=sum(usage.prompt_tokens for usage in usages),
+            completion_tokens=sum(usage.completion_tokens for usage in usages),
+            cached_prompt_tokens=sum(usage.cached_prompt_tokens for usage in usages),
+        )
+
+
+async def begin(
+    engine: Engine,
+    requests: Sequence[GenerationRequest],
+    watch: Callable[[GenerationRequest], Sequence[RequestObserver]],
+) -> DeltaStream:
+    """Admits all of the requests, or none.
+
+    Args:
+        engine: computes them.
+        requests: one for each prompt, alike but for that.
+        watch: the observers of a request that was admitted.
+
+    Raises:
+        EngineError: one of them was refused.
+    """
+    streams: list[DeltaStream] = []
+    try:
+        for request in requests:
+            stream = await engine.generate(request)
+            streams.append(WatchedStream(stream, watch(request)))
+    except BaseException:
+        for stream in streams:
+            await stream.aclose()
+        raise
+    return streams[0] if len(streams) == 1 else JoinedStreams(streams, choices_each=requests[0].sampling.n)
