@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import signal
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from fleet import console
+from fleet.load_progress import LoadProgress, stop_on_signal
 from loadtest import open_loop
 from loadtest.arrivals import poisson
 from loadtest.openai_client import OpenAIClient, Target
@@ -155,40 +151,13 @@ async def _run(plan: ServePlan) -> ServeResult:
 
 
 async def _measure(client: OpenAIClient, tasks: Sequence[TextTask], result: ServeResult) -> None:
-    plan, stop, loop = result.plan, asyncio.Event(), asyncio.get_running_loop()
+    plan = result.plan
     arrivals = poisson(plan.rate_per_s, seeded(f"arrivals {plan.seed}"))
-    signals = (signal.SIGINT, signal.SIGTERM)
-    earlier = [signal.getsignal(number) for number in signals]
-    for number in signals:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        with _progress() as progress:
-            bar = progress.add_task("requests", total=len(tasks), failed=0)
-            failed = itertools.count(1)
+    with stop_on_signal() as stop, LoadProgress("requests", len(tasks)) as progress:
 
-            def take(outcome: Outcome) -> None:
-                result.outcomes.append(outcome)
-                if outcome.failure is not None:
-                    progress.update(bar, failed=next(failed))
-                progress.advance(bar)
+        def take(outcome: Outcome) -> None:
+            result.outcomes.append(outcome)
+            progress.take(outcome)
 
-            result.abandoned = await open_loop.run(
-                client.ask, tasks, arrivals, load=plan.load, on_outcome=take, stop=stop
-            )
-    finally:
-        for number, handler in zip(signals, earlier, strict=True):
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler)
+        result.abandoned = await open_loop.run(client.ask, tasks, arrivals, load=plan.load, on_outcome=take, stop=stop)
     result.interrupted = stop.is_set()
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]} failed"),
-        TimeElapsedColumn(),
-        console=console.err,
-        transient=True,
-    )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from loadtest.outcome import Outcome
 
@@ -32,26 +33,37 @@ def draw(outcomes: Sequence[Outcome], file: Path, *, title: str, slo: Slo | None
     Raises:
         LoadTestError: matplotlib isn't installed.
     """
+    figure = new_figure(title)
+    slo = slo or Slo()
+    axes = figure.subplots(2, 2)
+    whole = [outcome for outcome in outcomes if outcome.failure is None]
+    cumulative(axes[0][0], [outcome.ttft_s for outcome in whole], "time to first token", slo.ttft)
+    tpots_s = [tpot_s for outcome in whole if (tpot_s := outcome.tpot_s) is not None]
+    cumulative(axes[0][1], tpots_s, "time per output token", slo.tpot)
+    _over_time(axes[1][0], outcomes)
+    _throughput(axes[1][1], outcomes)
+    figure.savefig(file, metadata={"Software": None})
+
+
+def new_figure(title: str) -> Figure:
+    """Give an empty picture.
+
+    Raises:
+        LoadTestError: matplotlib isn't installed.
+    """
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - 0.3 s, and only a picture needs it
     except ImportError:
         raise LoadTestError(
             "a picture needs matplotlib, which `make setup-all` installs; or leave it out: --no-plot"
         ) from None
-    slo = slo or Slo()
     figure = Figure(figsize=(10, 6.4), dpi=110, layout="constrained")
     figure.suptitle(title, fontsize=10)
-    axes = figure.subplots(2, 2)
-    whole = [outcome for outcome in outcomes if outcome.failure is None]
-    _cumulative(axes[0][0], [outcome.ttft_s for outcome in whole], "time to first token", slo.ttft)
-    tpots_s = [tpot_s for outcome in whole if (tpot_s := outcome.tpot_s) is not None]
-    _cumulative(axes[0][1], tpots_s, "time per output token", slo.tpot)
-    _over_time(axes[1][0], outcomes)
-    _throughput(axes[1][1], outcomes)
-    figure.savefig(file, metadata={"Software": None})
+    return figure
 
 
-def _cumulative(axes: Axes, samples_s: Sequence[float], name: str, limit_s: float | None) -> None:
+def cumulative(axes: Axes, samples_s: Sequence[float], name: str, limit_s: float | None = None) -> None:
+    """Draw the share of requests that took at most so long."""
     axes.ecdf([sample_s * 1e3 for sample_s in samples_s] or [0.0], color=_LINE)
     if limit_s is not None:
         axes.axvline(limit_s * 1e3, color=_LIMIT, linewidth=0.9, linestyle="--", label="objective")
