@@ -1,8 +1,10 @@
 """`fleet bench`: measure a server, or the engine by itself."""
 
+import importlib
 import os
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -129,6 +131,127 @@ def serve(
     console.note(f"written: {file}" + (f" and {folder.plot.name}" if plot and result.outcomes else ""))
     if result.interrupted:
         raise typer.Exit(130)
+
+
+_ENGINE = """Run a workload on the engine in this process, without a network and a server around it.
+
+W1: 32 requests at once, prompts of 50 to 200 tokens, 64 new tokens each. W2: one stream, 100 and 128. W3: 8 at once,
+otherwise as W1. All greedy; the first pass warms up and doesn't count. The times of the median round are shown.
+
+Examples:
+
+    fleet bench engine models/demo-coder
+    fleet bench engine models/demo-coder --workload W3 --linear-mode int8 --rounds 5
+    fleet bench engine models/demo-coder --requests 100 --concurrency 16 --prompt-tokens lognormal:80,0.8,300
+"""
+
+WorkloadName = Annotated[str, typer.Option(help="W1, W2 or W3; by default one of the lengths given")]
+Requests = Annotated[int, typer.Option(min=1, help="Requests, all sent at once")]
+Concurrency = Annotated[int, typer.Option(min=0, help="Most computed at once; 0 takes all")]
+PromptTokens = Annotated[str, typer.Option(help="Lengths of prompts")]
+OutputTokens = Annotated[str, typer.Option(help="Lengths of outputs")]
+LinearModeName = Annotated[str, typer.Option(help="fp32, bf16 or int8; by default the engine's choice")]
+Threads = Annotated[int, typer.Option(min=0, help="torch's threads; 0 takes what this process may use")]
+Model = Annotated[Path, typer.Argument(help="Folder in Hugging Face layout", exists=True, file_okay=False)]
+
+
+@app.command(help=_ENGINE)
+def engine(
+    model: Model,
+    workload: WorkloadName = "",
+    requests: Requests = 32,
+    concurrency: Concurrency = 0,
+    prompt_tokens: PromptTokens = "50-200",
+    output_tokens: OutputTokens = "64",
+    rounds: Annotated[int, typer.Option(min=1, help="Passes, each with prompts of its own")] = 3,
+    linear_mode: LinearModeName = "",
+    threads: Threads = 0,
+    seed: Annotated[int, typer.Option(help="The same seed asks the same")] = 0,
+    output: Output = None,
+    plot: Plot = True,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the engine."""
+    from fleet.bench_files import ResultFolder, latency_table  # noqa: PLC0415
+    from loadtest.errors import LoadTestError  # noqa: PLC0415
+    from loadtest.lengths import LengthsError  # noqa: PLC0415
+
+    bench_engine = engine_part()
+    try:
+        plan = bench_engine.EnginePlan(
+            model,
+            bench_engine.workload_of(workload, requests, concurrency, prompt_tokens, output_tokens),
+            rounds,
+            linear_mode_of(linear_mode),
+            threads,
+            seed,
+        )
+        folder = ResultFolder.create("engine", output)
+        found, interrupted = bench_engine.run(plan)
+        if not found:
+            raise typer.Exit(130)
+        figures = bench_engine.figures(plan, found, interrupted=interrupted)
+        file = folder.write("engine", figures)
+        median = bench_engine.median_round(found)
+        if plot:
+            from loadtest.engine_plot import draw  # noqa: PLC0415
+
+            draw(median, folder.plot, title=f"{model.name}, {plan.workload.name}: the median of {len(found)} rounds")
+    except (LoadTestError, LengthsError) as error:
+        raise console.FleetError(str(error)) from error
+    summary = median.summary
+    if as_json:
+        console.json_result(figures | {"file": file, "plot": folder.plot if plot else None})
+    else:
+        latency_table(
+            (
+                ("time to first token", summary.ttft_s),
+                ("time per output token", summary.tpot_s),
+                ("step", median.step_s),
+                ("between steps", median.between_steps_s),
+            )
+        )
+        console.out.print()
+        rates = sorted(each.summary.output_token_rate for each in found)
+        occupancy, tokens = median.occupancy, median.tokens_per_step
+        console.table(
+            ["", ""],
+            [
+                ("output tokens a second", f"{summary.output_token_rate:.1f} ({rates[0]:.1f} to {rates[-1]:.1f})"),
+                ("steps", len(median.steps)),
+                ("requests a step", f"{occupancy.mean:.1f} of {plan.workload.concurrency}" if occupancy else "-"),
+                ("tokens a step", f"{tokens.mean:.1f}, at most {tokens.maximum:.0f}" if tokens else "-"),
+            ],
+        )
+    console.note(f"written: {file}" + (f" and {folder.plot.name}" if plot else ""))
+    if interrupted:
+        console.note(f"note: interrupted after {len(found)} of {rounds} rounds")
+        raise typer.Exit(130)
+
+
+def linear_mode_of(name: str) -> str:
+    """Check a way of multiplying by name.
+
+    Raises:
+        FleetError: there is none of that name.
+    """
+    from service.engine.reference import LinearMode  # noqa: PLC0415
+
+    if name and name not in list(LinearMode):
+        raise console.FleetError(f"--linear-mode {name}: there are {', '.join(LinearMode)}")
+    return name
+
+
+def engine_part() -> ModuleType:
+    """Import what runs the engine.
+
+    Raises:
+        FleetError: torch isn't installed.
+    """
+    try:
+        return importlib.import_module("fleet.bench_engine")
+    except ModuleNotFoundError as error:
+        raise console.FleetError(f"the engine needs {error.name}: run `make setup-all`") from None
 
 
 def _key(variable: str) -> str:
