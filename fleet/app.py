@@ -2,7 +2,20 @@
 
 import typer
 
-from fleet.commands import bench, catalog, cluster, config, image, model, rehearse, stack, tenant, tools, tunnel
+from fleet.commands import (
+    bench,
+    catalog,
+    cluster,
+    config,
+    image,
+    model,
+    profile,
+    rehearse,
+    stack,
+    tenant,
+    tools,
+    tunnel,
+)
 
 app = typer.Typer(
     name="fleet",
@@ -23,4 +36,5 @@ app.add_typer(cluster.app, name="cluster")
 app.add_typer(config.app, name="config")
 app.add_typer(image.app, name="image")
 app.add_typer(model.app, name="model")
+app.add_typer(profile.app, name="profile")
 app.add_typer(tenant.app, name="tenant")
