@@ -4,6 +4,7 @@ import typer
 
 from fleet.commands import (
     bench,
+    bootstrap,
     catalog,
     cluster,
     config,
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 
 stack.register(app)
+bootstrap.register(app)
 rehearse.register(app)
 tools.register(app)
 tunnel.register(app)

@@ -93,6 +93,14 @@ class Engine:
         """
         self._checked("stack", "select", "--create", stack)
 
+    def create(self, stack: str, secrets_provider: str) -> None:
+        """Make a stack whose secrets a provider of its own encrypts.
+
+        Raises:
+            UpdateFailedError: there is one of that name, or the backend or the provider refused.
+        """
+        self._checked("stack", "init", stack, "--secrets-provider", secrets_provider)
+
     def exists(self, stack: str) -> bool:
         """Tell whether the backend knows the stack."""
         return any(

@@ -1,4 +1,4 @@
-"""The Pulumi program: one stack is one region, what an account has once, or the front of all regions."""
+"""The Pulumi program: one stack is a region, what an account has once, the front of all regions, or their state."""
 
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from infra.clouds import create_region
 from infra.cluster import Gateway, Isolation, Serving, Tenancy
 from infra.config import Phase, SettingsError, StackKind, StackSettings, from_pulumi
 from infra.front import create_front
+from infra.state import create_state
 from toolchain.errors import ToolchainError
 from toolchain.flavour import guard_program
 
@@ -29,6 +30,8 @@ def main() -> None:
             create_account(settings)
         case StackKind.GLOBAL:
             create_front(settings)
+        case StackKind.STATE:
+            create_state(settings)
 
 
 def serve_region(settings: StackSettings) -> None:

@@ -81,7 +81,7 @@ def refusals(environment: Mapping[str, str]) -> Iterable[str]:
         yield "this is a simulated cloud, and no rehearsal is under way: use `fleet rehearse STACK`"
         return
     backend = environment.get("PULUMI_BACKEND_URL", "")
-    if backend != backend_url(Path(world)):
+    if backend != backend_url(Path(world)) and not backend.startswith(f"file://{Path(world)}/buckets/"):
         yield f"a simulated cloud works only with the rehearsal's own state, not with {backend or 'no backend'}"
     for name in sorted(CREDENTIALS & {name for name, value in environment.items() if value}):
         yield f"{name} is set: a rehearsal runs without credentials"

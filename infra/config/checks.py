@@ -12,6 +12,7 @@ from infra.config.network_checks import check_network
 from infra.config.placement import Cloud, StackKind
 from infra.config.pool_checks import check_pools
 from infra.config.problem import Problem
+from infra.config.quota_checks import check_quota
 from infra.config.region_checks import check_regions
 from infra.config.settings import StackSettings
 from infra.config.tag_checks import check_tags
@@ -35,6 +36,7 @@ def check(settings: StackSettings, neighbours: Mapping[str, Neighbour | None]) -
     yield from check_network(settings, neighbours)
     yield from check_front(settings, neighbours)
     yield from check_pools(settings)
+    yield from check_quota(settings)
     yield from check_tenants(settings)
 
 
@@ -47,6 +49,10 @@ def _check_kind(settings: StackSettings) -> Iterator[Problem]:
         yield Problem(("front",), "is for stacks of kind `global`: remove it, or set kind: global")
     if settings.kind is not StackKind.ACCOUNT and settings.ci is not None:
         yield Problem(("ci",), "is for stacks of kind `account`: remove it, or set kind: account")
+    if settings.kind is not StackKind.STATE and settings.backend:
+        yield Problem(
+            ("backend",), "is for stacks of kind `state`: other stacks are kept where PULUMI_BACKEND_URL says"
+        )
     if settings.kind is not StackKind.ACCOUNT and settings.regions:
         yield Problem(("regions",), "is for stacks of kind `account`: remove it, or set kind: account")
 

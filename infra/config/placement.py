@@ -13,11 +13,12 @@ class Cloud(StrEnum):
 
 
 class StackKind(StrEnum):
-    """What a stack is: a region that serves models, what an account has once, or the front that joins regions."""
+    """A region that serves models, what an account has once, the front of all regions, or where stacks keep state."""
 
     REGION = "region"
     ACCOUNT = "account"
     GLOBAL = "global"
+    STATE = "state"
 
 
 class Phase(StrEnum):

@@ -105,7 +105,9 @@ def _check_machine(pool: GpuPoolSettings, settings: StackSettings) -> Iterator[t
         yield "groupSize", f"{pool.sku} has no network for groups of machines: use 1, or a machine with an interconnect"
     offers = _newest_cuda(pool.driver)
     needs = settings.serving.cuda
-    if needs is not None and offers is not None and needs > offers:
+    if needs is not None and offers is None:
+        yield "driver", f"is missing: the server's image needs CUDA {needs} (serving.cuda); pin a branch that offers it"
+    elif needs is not None and offers is not None and needs > offers:
         problem = f"branch {pool.driver} offers CUDA {offers} at most, the server's image needs {needs} (serving.cuda)"
         yield "driver", f"{problem}: pin a newer driver, or use an image for the older CUDA"
 

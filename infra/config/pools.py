@@ -45,6 +45,12 @@ class GpuPoolSettings(FileModel):
         description="With rung `reservation`: capacity reservation id (aws), capacity reservation group id (azure), "
         "reservation name (gcp)",
     )
+    reserved: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Machines that the reservation holds; needed where such a pool is replaced by `surge`",
+    )
     min: int = Field(0, ge=0, le=1000, description="Machines that are always there, on the first rung")
     max: int = Field(1, ge=1, le=1000, description="Machines at most, on each rung")
     interruptible: bool = Field(

@@ -32,7 +32,9 @@ class StackSettings(FileModel):
 
     cloud: Cloud = Field(description="Where this stack lives; of a global stack, whose DNS directs clients")
     kind: StackKind = Field(
-        StackKind.REGION, description="region, account (what an account has once), or global (the front of all regions)"
+        StackKind.REGION,
+        description="region, account (what an account has once), global (the front of all regions), or state (where "
+        "stacks keep their state, made by `fleet bootstrap`)",
     )
     region: Name = Field("local", description="The cloud's name of the region; `local` on one machine")
     account: str = Field(
@@ -52,6 +54,11 @@ class StackSettings(FileModel):
     ingress: IngressSettings = Field(default_factory=IngressSettings, description=IngressSettings.__doc__)
     kubernetes: KubernetesSettings = Field(default_factory=KubernetesSettings, description=KubernetesSettings.__doc__)
     gpu_pools: tuple[GpuPoolSettings, ...] = Field((), description="GPU machines, a ladder of pools per entry")
+    gpu_quota: dict[str, int] = Field(
+        default_factory=dict,
+        description="Limits of the quotas that gpuPools draw on, by the cloud's name (`fleet catalog show SKU`): pools "
+        "at their most and one replacement by `surge` must fit. Empty: not checked",
+    )
     cpu_pools: CpuPoolsSettings = Field(default_factory=CpuPoolsSettings, description=CpuPoolsSettings.__doc__)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings, description=EncryptionSettings.__doc__)
     storage: StorageSettings = Field(default_factory=StorageSettings, description=StorageSettings.__doc__)
@@ -84,6 +91,9 @@ class StackSettings(FileModel):
         description="API keys to make. A tenant without one gets one of its own name; `demo` is for local stacks only",
     )
 
+    backend: str = Field(
+        "", description="State stacks: where their own state is, once it is there. Written by `fleet bootstrap`"
+    )
     delete_data: bool = Field(
         False, description="Lifts the protection of data before it is taken down; set by `fleet down --delete-data`"
     )

@@ -41,6 +41,7 @@ class VaultArgs:
         vault_name: Its name, unique in all of Azure; 24 characters at most.
         tenant_id: The Entra tenant whose identities it knows.
         guarded: Whether it may not be deleted.
+        in_perimeter: Whether a network security perimeter says who reaches it, not a private endpoint.
     """
 
     scope: Scope
@@ -48,6 +49,7 @@ class VaultArgs:
     vault_name: str
     tenant_id: pulumi.Input[str]
     guarded: bool = True
+    in_perimeter: bool = False
 
 
 class Vault(pulumi.ComponentResource):
@@ -82,7 +84,7 @@ class Vault(pulumi.ComponentResource):
                 enabled_for_deployment=False,
                 enabled_for_disk_encryption=False,
                 enabled_for_template_deployment=False,
-                public_network_access="Disabled",
+                public_network_access="SecuredByPerimeter" if args.in_perimeter else "Disabled",
                 # Storage, registry, disks and databases reach their keys as trusted services, under their identity:
                 # learn.microsoft.com/azure/key-vault/general/overview-vnet-service-endpoints#trusted-services
                 network_acls=keyvault.NetworkRuleSetArgs(

@@ -38,7 +38,7 @@ class StorageAccountArgs:
         key: The key that encrypts it.
         redundancy: Its copies.
         retention_days: Days that deleted and overwritten blobs can be taken back.
-        endpoints_subnet: Where it gets its private address.
+        endpoints_subnet: Where it gets its private address; None where a security perimeter says who reaches it.
         dns: The private zones.
         guarded: Whether it may not be deleted.
     """
@@ -49,8 +49,8 @@ class StorageAccountArgs:
     key: EncryptionKey
     redundancy: Redundancy
     retention_days: int
-    endpoints_subnet: pulumi.Input[str]
-    dns: PrivateDns
+    endpoints_subnet: pulumi.Input[str] | None
+    dns: PrivateDns | None
     guarded: bool = True
 
 
@@ -85,18 +85,19 @@ class StorageAccount(pulumi.ComponentResource):
             container_delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=args.retention_days),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=account),
         )
-        PrivateEndpoint(
-            f"{name}-endpoint",
-            PrivateEndpointArgs(
-                resource_group=args.resource_group,
-                endpoint_name=args.scope.name(name, longest=60),
-                service=PrivateService.BLOB,
-                target_id=account.id,
-                subnet_id=args.endpoints_subnet,
-                dns=args.dns,
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        if args.endpoints_subnet is not None and args.dns is not None:
+            PrivateEndpoint(
+                f"{name}-endpoint",
+                PrivateEndpointArgs(
+                    resource_group=args.resource_group,
+                    endpoint_name=args.scope.name(name, longest=60),
+                    service=PrivateService.BLOB,
+                    target_id=account.id,
+                    subnet_id=args.endpoints_subnet,
+                    dns=args.dns,
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
         self.register_outputs({"identifier": self.identifier, "accountName": self.account_name})
 
     def container(self, name: str) -> storage.BlobContainer:
@@ -153,7 +154,11 @@ class StorageAccount(pulumi.ComponentResource):
             sas_policy=storage.SasPolicyArgs(
                 sas_expiration_period=SAS_PERIOD, expiration_action=storage.ExpirationAction.BLOCK
             ),
-            public_network_access=storage.PublicNetworkAccess.DISABLED,
+            public_network_access=(
+                storage.PublicNetworkAccess.SECURED_BY_PERIMETER
+                if args.endpoints_subnet is None
+                else storage.PublicNetworkAccess.DISABLED
+            ),
             network_rule_set=storage.NetworkRuleSetArgs(
                 default_action=storage.DefaultAction.DENY, bypass=storage.Bypass.AZURE_SERVICES
             ),

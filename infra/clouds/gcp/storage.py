@@ -91,7 +91,7 @@ class Storage(pulumi.ComponentResource):
             uniform_bucket_level_access=True,
             public_access_prevention="enforced",
             versioning=gcp.storage.BucketVersioningArgs(enabled=True),
-            encryption=_encryption(self._args.key),
+            encryption=encryption_by(self._args.key),
             soft_delete_policy=gcp.storage.BucketSoftDeletePolicyArgs(retention_duration_seconds=_SOFT_DELETE_S),
             lifecycle_rules=[
                 rule(
@@ -116,7 +116,7 @@ class Storage(pulumi.ComponentResource):
             uniform_bucket_level_access=True,
             public_access_prevention="enforced",
             versioning=gcp.storage.BucketVersioningArgs(enabled=True),
-            encryption=_encryption(self._args.logs_key),
+            encryption=encryption_by(self._args.logs_key),
             soft_delete_policy=gcp.storage.BucketSoftDeletePolicyArgs(retention_duration_seconds=_SOFT_DELETE_S),
             lifecycle_rules=[
                 gcp.storage.BucketLifecycleRuleArgs(
@@ -144,7 +144,7 @@ class Storage(pulumi.ComponentResource):
         )
 
 
-def _encryption(key: pulumi.Input[str]) -> gcp.storage.BucketEncryptionArgs:
+def encryption_by(key: pulumi.Input[str]) -> gcp.storage.BucketEncryptionArgs:
     """Customer-managed keys, and no object under any other kind."""
     # cloud.google.com/storage/docs/encryption/enforce-encryption-types
     google = gcp.storage.BucketEncryptionGoogleManagedEncryptionEnforcementConfigArgs

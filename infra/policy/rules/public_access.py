@@ -121,7 +121,9 @@ DATA_SERVICES_NOT_PUBLIC = Rule(
             "aws:rds/clusterInstance:ClusterInstance": (is_false("publiclyAccessible"),),
             "azure-native:dbforpostgresql:Server": (one_of("network.publicNetworkAccess", "Disabled"),),
             "azure-native:redisenterprise:RedisEnterprise": (one_of("publicNetworkAccess", "Disabled"),),
-            "azure-native:keyvault:Vault": (one_of("properties.publicNetworkAccess", "Disabled"),),
+            "azure-native:keyvault:Vault": (
+                one_of("properties.publicNetworkAccess", "Disabled", "SecuredByPerimeter"),
+            ),
             "gcp:sql/databaseInstance:DatabaseInstance": (is_false("settings.ipConfiguration.ipv4Enabled"),),
         }
     ),

@@ -1,0 +1,58 @@
+"""`fleet bootstrap`: where all stacks keep their state."""
+
+from typing import Annotated
+
+import typer
+
+from fleet import console
+
+_BOOTSTRAP = """Make the state bucket (versioned, under a key of yours, closed) and the key of secrets, in a cloud.
+
+It runs the stack of kind `state`, and may be run again: then it finds nothing to change. It prints how the other stacks
+are kept there. Who makes it needs the cloud's credentials of a person, once; nothing else exists yet.
+
+Examples:
+
+    fleet bootstrap --cloud aws --account 111122223333 --region us-east-1    # writes Pulumi.aws-state.yaml
+    fleet bootstrap aws-state                                                # takes it as it is
+    fleet bootstrap aws-state --rehearse                                     # in a simulated account
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the top level."""
+    app.command(help=_BOOTSTRAP)(bootstrap)
+
+
+def bootstrap(
+    stack: Annotated[str, typer.Argument(help="Stack of kind `state`; by default CLOUD-state")] = "",
+    cloud: Annotated[str, typer.Option(help="aws, azure or gcp: write a stack file for it")] = "",
+    account: Annotated[str, typer.Option(help="With --cloud: account, subscription or project")] = "",
+    region: Annotated[str, typer.Option(help="With --cloud: the cloud's name of the region")] = "",
+    owner: Annotated[str, typer.Option(help="With --cloud: tag `owner`")] = "platform",
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="In a simulated account, from an empty one")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
+) -> None:
+    """Bootstrap."""
+    from fleet.bootstrap import check_kind, lines_of, write_stack_file  # noqa: PLC0415 - not needed for --help
+    from fleet.bootstrap_run import run_in_cloud, run_rehearsed  # noqa: PLC0415
+    from fleet.stacks import stack_file  # noqa: PLC0415
+    from infra.config import Cloud, from_stack_file  # noqa: PLC0415
+
+    if not stack and not cloud:
+        raise console.FleetError("name a stack of kind `state`, or give --cloud, --account and --region")
+    name = stack or f"{cloud}-state"
+    if cloud:
+        if cloud not in {Cloud.AWS, Cloud.AZURE, Cloud.GCP} or not account or not region:
+            raise console.FleetError("--cloud takes aws, azure or gcp, and --account and --region with it")
+        write_stack_file(stack_file(name), cloud=Cloud(cloud), account=account, region=region, owner=owner)
+    settings = from_stack_file(stack_file(name))
+    check_kind(name, settings)
+    made = run_rehearsed(name, settings) if rehearse else run_in_cloud(name, settings)
+    if as_json:
+        console.json_result(
+            {"stack": name, "simulated": rehearse, "backend": made.url, "secretsProvider": made.secrets_provider}
+        )
+        return
+    for line in lines_of(made):
+        console.out.print(line, markup=False, soft_wrap=True)
