@@ -85,12 +85,15 @@ async def run(
     clock = asyncio.get_running_loop().time
     began_s = clock()
     places = asyncio.Semaphore(load.concurrency) if load.concurrency else contextlib.nullcontext()
-    in_flight: set[asyncio.Task[None]] = set()
+    under_way: set[asyncio.Task[None]] = set()
+    sent: set[int] = set()
 
     async def one(number: int, task: Task, intended_s: float) -> None:
         async with places:
+            sent.add(number)
             timed = _Timed(number, intended_s, lambda: clock() - began_s)
             on_outcome(await timed.outcome(ask(task), load.timeout_s))
+            sent.discard(number)
 
     async with asyncio.TaskGroup() as group:
         stopped = group.create_task(stop.wait())
@@ -99,13 +102,13 @@ async def run(
             if stop.is_set():
                 break
             sending = group.create_task(one(number, task, intended_s))
-            in_flight.add(sending)
-            sending.add_done_callback(in_flight.discard)
-        answered = asyncio.gather(*in_flight, return_exceptions=True)
+            under_way.add(sending)
+            sending.add_done_callback(under_way.discard)
+        answered = asyncio.gather(*under_way, return_exceptions=True)
         await asyncio.wait([stopped, answered], return_when=asyncio.FIRST_COMPLETED)
-        abandoned = [sending for sending in (*in_flight, stopped) if sending.cancel()]
-        await asyncio.gather(*abandoned, return_exceptions=True)
-    return sum(sending.cancelled() for sending in abandoned if sending is not stopped)
+        for sending in (*under_way, stopped):
+            sending.cancel()
+    return len(sent)
 
 
 class _Timed:

@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from service.engine.interface import ModelLoadError
+from service.weights.tensor_header import find_damage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,7 @@ class TensorFiles:
             names = list(opened.keys())
             shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in names}
         except (SafetensorError, OSError, struct.error) as error:
-            raise ModelLoadError(f"{path.name}: damaged or truncated: {error}") from None
+            raise ModelLoadError(f"{path.name}: damaged or truncated: {_damage(path) or error}") from None
         for name, shape in shapes.items():
             if name in self._files:
                 raise ModelLoadError(f"{path.name}: tensor {name} is in another file too")
@@ -99,6 +100,14 @@ class TensorFiles:
         if loaded.dtype not in {torch.float32, torch.bfloat16, torch.float16}:
             raise ModelLoadError(f"{file}: tensor {name} is of type {loaded.dtype}; float32, bfloat16 or float16 are")
         return loaded
+
+
+def _damage(path: Path) -> str:
+    """What is wrong with a file that can't be opened, as far as it can still be read."""
+    try:
+        return find_damage(path)
+    except OSError:
+        return ""
 
 
 def _check_index(index: Path, places: Mapping[str, str]) -> None:
