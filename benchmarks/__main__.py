@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable, Mapping
 
-from benchmarks import cold_start, kernels, preview_overhead, rolling_update
+from benchmarks import cold_start, http_servers, kernels, preview_overhead, rolling_update
 
 BENCHMARKS: Mapping[str, Callable[[], int]] = {
     "preview_overhead": preview_overhead.main,
     "cold_start": cold_start.main,
     "rolling_update": rolling_update.main,
     "kernels": kernels.main,
+    "http_servers": http_servers.main,
 }
 
 if __name__ == "__main__":
