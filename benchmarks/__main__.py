@@ -3,14 +3,16 @@
 import sys
 from collections.abc import Callable, Mapping
 
-from benchmarks import cold_start, http_servers, kernels, preview_overhead, rolling_update
+from benchmarks import cold_start, kernels, preview_overhead, rolling_update, weights
+from benchmarks.soak import __main__ as soak
 
 BENCHMARKS: Mapping[str, Callable[[], int]] = {
     "preview_overhead": preview_overhead.main,
     "cold_start": cold_start.main,
     "rolling_update": rolling_update.main,
     "kernels": kernels.main,
-    "http_servers": http_servers.main,
+    "weights": weights.main,
+    "soak": soak.main,
 }
 
 if __name__ == "__main__":
