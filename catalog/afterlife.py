@@ -87,6 +87,12 @@ KEPT: Final[Mapping[str, Kept]] = {
         until_made_again="its name is taken: recover it, or wait",
         source="https://learn.microsoft.com/azure/key-vault/managed-hsm/soft-delete-overview",
     ),
+    "azure-native:operationalinsights:Workspace": Kept(
+        afterlife=Afterlife.SOFT_DELETED,
+        days=14,
+        until_made_again="recovered, as it has the same name in the same group",
+        source="https://learn.microsoft.com/azure/azure-monitor/logs/delete-workspace",
+    ),
     "gcp:kms/keyRing:KeyRing": Kept(
         afterlife=Afterlife.PERMANENT,
         days=None,
@@ -104,6 +110,14 @@ KEPT: Final[Mapping[str, Kept]] = {
         days=7,
         until_made_again="another name: names have a random end",
         source="https://cloud.google.com/sql/docs/postgres/delete-instance",
+    ),
+    # An update of a bucket that waits for its deletion is refused: "must be in an ACTIVE state".
+    "gcp:logging/projectBucketConfig:ProjectBucketConfig": Kept(
+        afterlife=Afterlife.SOFT_DELETED,
+        days=7,
+        until_made_again="a successor with the next number",
+        recorded=True,
+        source="https://cloud.google.com/logging/docs/buckets#delete_bucket",
     ),
     "gcp:projects/iAMCustomRole:IAMCustomRole": Kept(
         afterlife=Afterlife.SOFT_DELETED,

@@ -305,7 +305,9 @@ ROWS: Final[Mapping[str, Row]] = {
         group="/subscriptions/{account}",
     ),
     "azure-native:operationalinsights:Workspace": _arm(
-        "Microsoft.OperationalInsights/workspaces/{workspaceName}", outputs={"customerId": "{uuid:workspace}"}
+        "Microsoft.OperationalInsights/workspaces/{workspaceName}",
+        outputs={"customerId": "{uuid:workspace}"},
+        undeletes=True,
     ),
     "azure-native:operationalinsights:Cluster": _arm(
         "Microsoft.OperationalInsights/clusters/{clusterName}", outputs={"clusterId": "{uuid:cluster}"}

@@ -266,7 +266,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "gcp:secretmanager/secretIamMember:SecretIamMember": _binding("{secretId}", "role", "member"),
     # Logs, guard rails
     "gcp:logging/projectBucketConfig:ProjectBucketConfig": Row(
-        id=f"{_IN_LOCATION}/buckets/{{bucketId}}", outputs={"name": "{id}"}, replaces=("bucketId",), shared=True
+        id=f"{_IN_LOCATION}/buckets/{{bucketId}}", outputs={"name": "{id}"}, replaces=("bucketId",)
     ),
     "gcp:logging/projectSink:ProjectSink": Row(
         id=f"{_IN_PROJECT}/sinks/{{name}}",

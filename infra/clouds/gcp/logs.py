@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
+from infra.clouds.gcp.kept_keys import free_name
 from infra.clouds.gcp.scope import Scope
 
 
@@ -38,7 +39,9 @@ class Logs(pulumi.ComponentResource):
             name,
             project=scope.project,
             location=scope.region,
-            bucket_id=scope.name(),
+            # A deleted one keeps its name for a week, and can't be changed meanwhile
+            # (cloud.google.com/logging/docs/buckets#delete_bucket).
+            bucket_id=free_name(scope.name(), scope.kept),
             description=f"Logs of {scope.stack}",
             retention_days=args.retention_days,
             cmek_settings=gcp.logging.ProjectBucketConfigCmekSettingsArgs(kms_key_name=args.key),

@@ -160,6 +160,13 @@ def test_data_is_let_go_only_when_it_is_asked_for(region: Recorder) -> None:
         assert made.one("storage/bucket:Bucket", "data")["forceDestroy"] is not kept
 
 
+def test_a_log_bucket_whose_name_is_kept_from_an_earlier_life_has_a_successor(region: Recorder) -> None:
+    (bucket,) = region.of("ProjectBucketConfig").values()
+    name = bucket["bucketId"]
+    (successor,) = region_with(kept=(name,)).of("ProjectBucketConfig").values()
+    assert successor["bucketId"] == f"{name}-2"
+
+
 def test_a_tenant_has_a_key_and_a_folder_that_only_its_pods_open() -> None:
     made = region_with(tenants=(tenant("acme"), tenant("globex")))
     folders = made.of("ManagedFolder")
