@@ -28,6 +28,9 @@ _ROUTES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     ("GET", "/v1/models/{model}", re.compile(r"/v1/models/[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*")),
     ("POST", "/v1/completions", re.compile(r"/v1/completions")),
     ("POST", "/v1/chat/completions", re.compile(r"/v1/chat/completions")),
+    ("POST", "/v1/embeddings", re.compile(r"/v1/embeddings")),
+    ("POST", "/tokenize", re.compile(r"/tokenize")),
+    ("POST", "/detokenize", re.compile(r"/detokenize")),
 )
 _PASSED_ON = frozenset({b"content-type", b"accept", b"traceparent", b"tracestate"})
 _TENANT_HEADER = "x-modelfleet-tenant"

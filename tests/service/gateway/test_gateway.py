@@ -150,6 +150,10 @@ def test_openai_s_client_through_tls(server: ServiceProcess, open_door: OpenDoor
 
     with door.client() as raw:
         assert raw.post("/v1/completions", content=two_pieces()).status_code == 413
+        tokens = raw.post("/tokenize", json={"prompt": "def"}).json()["tokens"]
+        assert raw.post("/detokenize", json={"tokens": tokens}).json() == {"prompt": "def"}
+        embedded = raw.post("/v1/embeddings", json={"model": MODEL_NAME, "input": "x"})
+        assert (embedded.status_code, embedded.json()["error"]["code"]) == (400, "unsupported_task")
         answer = raw.get("/v1/models", headers={"x-request-id": "trace-me"})
         assert answer.headers["x-request-id"] == "trace-me"
     assert any(event.get("request_id") == "trace-me" for event in server.events())
