@@ -3,16 +3,28 @@
 import sys
 from collections.abc import Callable, Mapping
 
-from benchmarks import cold_start, kernels, preview_overhead, rolling_update, weights
+from benchmarks import (
+    cold_start,
+    http_servers,
+    kernels,
+    preview_overhead,
+    region_preview,
+    rolling_update,
+    tenants,
+    weights,
+)
 from benchmarks.soak import __main__ as soak
 
 BENCHMARKS: Mapping[str, Callable[[], int]] = {
     "preview_overhead": preview_overhead.main,
+    "region_preview": region_preview.main,
+    "tenants": tenants.main,
     "cold_start": cold_start.main,
     "rolling_update": rolling_update.main,
     "kernels": kernels.main,
     "weights": weights.main,
     "soak": soak.main,
+    "http_servers": http_servers.main,
 }
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Where all stacks keep their state, and the key under which they keep their secrets: stacks of kind `state`.
 
 The one stack that can't begin in the place that it makes: `fleet bootstrap` brings it up with a state on this machine
-and then moves that into the bucket (docs/adr/0012-state-backend.md).
+and then moves that into the bucket (docs/adr/0013-state-backend.md).
 """
 
 import pulumi
