@@ -138,10 +138,13 @@ def resume(name: Name, as_json: AsJson = False) -> None:
 def remove(name: Name, as_json: AsJson = False) -> None:
     """Remove a suspended tenant after its retention, in two steps, each followed by an update of its stacks.
 
-    The first lifts the protection of its key and data; the second deletes its file, and the update deletes all.
+    The first lifts the protection of its key and data; the second deletes its file, and the update deletes all. On AWS
+    leave three days between them: S3 deletes the files meanwhile, by a rule that goes with the tenant.
 
     Example:
-        fleet tenant remove acme && fleet up aws-us-east-1 && fleet tenant remove acme && fleet up aws-us-east-1
+        fleet tenant remove acme && fleet up aws-us-east-1
+
+        fleet tenant remove acme && fleet up aws-us-east-1
     """
     from tenants import TenantState  # noqa: PLC0415
 

@@ -13,7 +13,9 @@ from typing import Protocol
 import pulumi
 import pulumi_kubernetes as k8s
 
+from infra.clouds.egress import Egress
 from infra.config import Cloud
+from infra.plugin import Certificate
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,21 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class VaultCertificate:
+    """A certificate of a public authority that the cloud's vault hands to the gateway's pods.
+
+    Its key passes neither through this program nor through its state.
+
+    Attributes:
+        file: Name of the PEM file, key and chain in one, that pods find in the volume.
+        volume: Makes the volume for pods of a namespace, with what of it has to be in the cluster.
+    """
+
+    file: str
+    volume: Callable[[pulumi.Input[str], pulumi.ResourceOptions], k8s.core.v1.CSIVolumeSourceArgs]
+
+
+@dataclass(frozen=True)
 class Ingress:
     """How requests reach the gateway's Service, and under which certificate.
 
@@ -170,9 +187,7 @@ class Ingress:
         host: Host name or address that clients use.
         address: Address that the load balancer must take; None lets the cloud choose.
         service_annotations: What the cloud's load-balancer controller reads.
-        certificate: PEM chain that the gateway serves.
-        private_key: Its PEM key; secret.
-        ca_certificate: PEM of the authority that clients must trust; None for a public one.
+        certificate: What the gateway serves: made by the stack under a private authority, or kept in a vault.
         attach: Makes the pods behind the gateway's Service the targets of a load balancer that the region has made;
             None where a Service of type LoadBalancer gets one of its own.
     """
@@ -180,10 +195,13 @@ class Ingress:
     host: pulumi.Output[str]
     address: pulumi.Output[str] | None
     service_annotations: Mapping[str, str]
-    certificate: pulumi.Output[str]
-    private_key: pulumi.Output[str]
-    ca_certificate: pulumi.Output[str] | None
+    certificate: Certificate | VaultCertificate
     attach: Callable[[k8s.core.v1.Service, pulumi.ResourceOptions], None] | None = None
+
+    @property
+    def ca_certificate(self) -> pulumi.Output[str] | None:
+        """PEM of the private authority that clients must trust; None for a public one."""
+        return self.certificate.ca_certificate if isinstance(self.certificate, Certificate) else None
 
 
 ApiTunnel = Mapping[str, pulumi.Input[str]]
@@ -265,6 +283,11 @@ class Region(Protocol):
     @property
     def identity(self) -> Identity:
         """Cloud identities of the workloads."""
+        ...
+
+    @property
+    def egress(self) -> Egress:
+        """The way out: what pods may need to reach."""
         ...
 
     @property

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.clouds import Region
 from infra.clouds.names import GATEWAY_ACCOUNT
+from infra.clouds.region import VaultCertificate
 from infra.cluster.hardening import labels, selector
 from infra.cluster.isolation import GATEWAY_ADMIN_PORT, GATEWAY_PORT, Isolation
 from infra.cluster.serving import Serving
@@ -97,15 +99,15 @@ class Gateway(pulumi.ComponentResource):
         )
 
     def _pod(self, serving: Serving, service_account: pulumi.Input[str]) -> Pod:
-        gateway = self._settings.gateway
+        gateway, tls = self._settings.gateway, self._tls()
         return Pod(
             image=self._region.registry.gateway,
             environment={
                 "MODELFLEET_UPSTREAM": serving.url,
                 "MODELFLEET_PORT": str(GATEWAY_PORT),
                 "MODELFLEET_ADMIN_PORT": str(GATEWAY_ADMIN_PORT),
-                "MODELFLEET_TLS_CERT_FILE": f"{_TLS}/tls.crt",
-                "MODELFLEET_TLS_KEY_FILE": f"{_TLS}/tls.key",
+                "MODELFLEET_TLS_CERT_FILE": f"{_TLS}/{tls.chain}",
+                "MODELFLEET_TLS_KEY_FILE": f"{_TLS}/{tls.key}",
                 "MODELFLEET_KEYS_FILE": f"{_KEYS}/keys.json",
                 "MODELFLEET_MAX_BODY_BYTES": str(gateway.max_body_bytes),
                 "MODELFLEET_DRAIN_TIMEOUT_S": str(gateway.drain_timeout_s),
@@ -119,21 +121,25 @@ class Gateway(pulumi.ComponentResource):
             service_account=service_account,
             mounts=[
                 Mount.scratch("scratch", "/tmp", "64Mi"),  # noqa: S108 - the pod's own
-                Mount.secret("tls", _TLS, self._certificate()),
+                tls.mount,
                 Mount.secret("keys", _KEYS, self._key_file()),
             ],
         )
 
-    def _certificate(self) -> pulumi.Output[str]:
-        ingress = self._region.ingress
+    def _tls(self) -> "_TlsFiles":
+        """Give pods the certificate: from a Secret of ours, or from the cloud's vault."""
+        certificate = self._region.ingress.certificate
+        if isinstance(certificate, VaultCertificate):
+            volume = certificate.volume(self._namespace, self._inside)
+            return _TlsFiles(Mount.external("tls", _TLS, volume), certificate.file, certificate.file)
         secret = k8s.core.v1.Secret(
             "gateway-tls",
             metadata=self._metadata("gateway-tls"),
             type="kubernetes.io/tls",
-            string_data={"tls.crt": ingress.certificate, "tls.key": ingress.private_key},
+            string_data={"tls.crt": certificate.certificate, "tls.key": certificate.private_key},
             opts=self._inside,
         )
-        return secret.metadata.name
+        return _TlsFiles(Mount.secret("tls", _TLS, secret.metadata.name), "tls.crt", "tls.key")
 
     def _key_file(self) -> pulumi.Output[str]:
         """Make the API keys; the cluster learns their hashes only."""
@@ -159,3 +165,12 @@ class Gateway(pulumi.ComponentResource):
             opts=self._inside,
         )
         return secret.metadata.name
+
+
+@dataclass(frozen=True)
+class _TlsFiles:
+    """The folder of the certificate, and the names of the files with its chain and its key."""
+
+    mount: Mount
+    chain: str
+    key: str

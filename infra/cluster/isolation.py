@@ -4,11 +4,14 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.clouds import Region
+from infra.clouds.egress import Egress
 from infra.clouds.names import NAMESPACE
 from infra.cluster import traffic
 from infra.cluster.hardening import POD_SECURITY_LABELS, default_limits
 
 GATEWAY_PORT = 8443
+GATEWAY_HEALTH_PATH = "/healthz"
+"""What load balancers and fronts ask the gateway's own port, without a key."""
 GATEWAY_ADMIN_PORT = 9090
 SERVER_PORT = 8000
 
@@ -34,7 +37,7 @@ class Isolation(pulumi.ComponentResource):
         self.namespace = namespace.metadata.name
         within = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[namespace]))
         self._limits(within)
-        self._network_policies(within)
+        self._network_policies(region.egress, within)
         self.register_outputs({"namespace": self.namespace})
 
     def _metadata(self, name: str) -> k8s.meta.v1.ObjectMetaArgs:
@@ -59,7 +62,7 @@ class Isolation(pulumi.ComponentResource):
             opts=opts,
         )
 
-    def _network_policies(self, opts: pulumi.ResourceOptions) -> None:
+    def _network_policies(self, outside: Egress, opts: pulumi.ResourceOptions) -> None:
         net = k8s.networking.v1
 
         def policy(name: str, spec: k8s.networking.v1.NetworkPolicySpecArgs) -> None:
@@ -67,6 +70,12 @@ class Isolation(pulumi.ComponentResource):
                 f"allow-{name}" if name != "deny" else name, metadata=self._metadata(name), spec=spec, opts=opts
             )
 
+        # Weights that are on the node already need no way out at all.
+        weights = (
+            [*traffic.to(outside.object_store, outside.identity), traffic.to_name_service()]
+            if outside.object_store is not None
+            else None
+        )
         policy("deny", traffic.nothing())
         policy(
             "gateway",
@@ -79,6 +88,7 @@ class Isolation(pulumi.ComponentResource):
                         to=[net.NetworkPolicyPeerArgs(pod_selector=traffic.pods("model-server"))],
                         ports=[traffic.port(SERVER_PORT)],
                     ),
+                    *traffic.to(outside.database, outside.cache, outside.identity),
                     traffic.to_name_service(),
                 ],
             ),
@@ -94,5 +104,6 @@ class Isolation(pulumi.ComponentResource):
                         ports=[traffic.port(SERVER_PORT)],
                     )
                 ],
+                egress=weights,
             ),
         )

@@ -1,4 +1,4 @@
-"""What each tenant has inside the cluster: a namespace that is its own, and no way out of it but to the gateway.
+"""What each tenant has inside the cluster: a namespace of its own, with ways out to the gateway and to its files only.
 
 Every object is a resource of its own, so that adding a tenant shows that tenant's resources and nothing else.
 """
@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.clouds import Region
+from infra.clouds.egress import Egress
 from infra.clouds.names import TENANT_ACCOUNT, tenant_namespace
 from infra.clouds.region import TenantPlace
 from infra.cluster import traffic
@@ -49,8 +50,9 @@ class Tenancy(pulumi.ComponentResource):
         self._inside = pulumi.ResourceOptions.merge(self._outside, pulumi.ResourceOptions(depends_on=[namespace]))
         self._priority()
         self._quota()
-        self._network_policies()
-        self._service_account(region.tenants.get(tenant.name))
+        place = region.tenants.get(tenant.name)
+        self._network_policies(region.egress if place else Egress())
+        self._service_account(place)
         self._roles()
         self.register_outputs({"namespace": self.namespace})
 
@@ -98,7 +100,7 @@ class Tenancy(pulumi.ComponentResource):
             opts=self._inside,
         )
 
-    def _network_policies(self) -> None:
+    def _network_policies(self, outside: Egress) -> None:
         net = k8s.networking.v1
         own_pods = [net.NetworkPolicyPeerArgs(pod_selector=traffic.all_pods())]
         gateway = net.NetworkPolicyPeerArgs(
@@ -117,6 +119,8 @@ class Tenancy(pulumi.ComponentResource):
                 egress=[
                     net.NetworkPolicyEgressRuleArgs(to=own_pods),
                     net.NetworkPolicyEgressRuleArgs(to=[gateway], ports=[traffic.port(GATEWAY_PORT)]),
+                    # To its own files; whose they are is the object store's to check.
+                    *traffic.to(outside.object_store, outside.identity),
                     traffic.to_name_service(),
                 ],
             ),

@@ -1,11 +1,17 @@
 """The pieces that our network policies are put together from."""
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_kubernetes as k8s
 
+from infra.clouds.egress import Destination
 from infra.cluster.hardening import selector
 
 _DNS_PORT = 53
+_DNS_PODS = ("kube-dns", "node-local-dns")
+"""The cluster's name service, and the cache that GKE puts before it on every node: its dataplane leads queries there
+and judges them by where they end (cloud.google.com/kubernetes-engine/docs/how-to/nodelocal-dns-cache)."""
 
 
 def port(number: int, protocol: str = "TCP") -> k8s.networking.v1.NetworkPolicyPortArgs:
@@ -33,13 +39,35 @@ def nothing() -> k8s.networking.v1.NetworkPolicySpecArgs:
     return k8s.networking.v1.NetworkPolicySpecArgs(pod_selector=all_pods(), policy_types=["Ingress", "Egress"])
 
 
+def to(*destinations: Destination | None) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
+    """Let pods connect to what there is of some destinations outside of the cluster."""
+    return [
+        k8s.networking.v1.NetworkPolicyEgressRuleArgs(
+            to=destination.ranges.apply(_blocks),
+            ports=[port(number) for number in destination.ports],
+        )
+        for destination in destinations
+        if destination is not None
+    ]
+
+
+def _blocks(ranges: Sequence[str]) -> list[k8s.networking.v1.NetworkPolicyPeerArgs]:
+    if not ranges:
+        msg = "a destination without addresses: a network policy would take it for any; ask the region's `egress`"
+        raise ValueError(msg)
+    return [
+        k8s.networking.v1.NetworkPolicyPeerArgs(ip_block=k8s.networking.v1.IPBlockArgs(cidr=cidr)) for cidr in ranges
+    ]
+
+
 def to_name_service() -> k8s.networking.v1.NetworkPolicyEgressRuleArgs:
     """Let pods ask the cluster's DNS."""
+    dns = k8s.meta.v1.LabelSelectorRequirementArgs(key="k8s-app", operator="In", values=list(_DNS_PODS))
     return k8s.networking.v1.NetworkPolicyEgressRuleArgs(
         to=[
             k8s.networking.v1.NetworkPolicyPeerArgs(
                 namespace_selector=namespace("kube-system"),
-                pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels={"k8s-app": "kube-dns"}),
+                pod_selector=k8s.meta.v1.LabelSelectorArgs(match_expressions=[dns]),
             )
         ],
         ports=[port(_DNS_PORT, "UDP"), port(_DNS_PORT)],

@@ -50,6 +50,11 @@ class Mount:
         return cls(name, path, k8s.core.v1.VolumeArgs(name=name, secret=source))
 
     @classmethod
+    def external(cls, name: str, path: str, source: k8s.core.v1.CSIVolumeSourceArgs) -> "Mount":
+        """A folder that a driver of the cluster fills; changes reach the running pod."""
+        return cls(name, path, k8s.core.v1.VolumeArgs(name=name, csi=source))
+
+    @classmethod
     def claim(cls, name: str, path: str, claim: pulumi.Input[str]) -> "Mount":
         """A claim that the container only reads."""
         source = k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim, read_only=True)

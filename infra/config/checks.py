@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from documents.values import BUILD
 from infra.config.account_checks import account_problem
 from infra.config.front_checks import check_front
+from infra.config.ingress_checks import check_ingress
 from infra.config.key_checks import check_keys
 from infra.config.local_checks import check_local
 from infra.config.neighbour import Neighbour
@@ -34,6 +35,7 @@ def check(settings: StackSettings, neighbours: Mapping[str, Neighbour | None]) -
     yield from check_tags(settings)
     yield from _check_artifacts(settings)
     yield from check_network(settings, neighbours)
+    yield from check_ingress(settings)
     yield from check_front(settings, neighbours)
     yield from check_pools(settings)
     yield from check_quota(settings)

@@ -42,3 +42,11 @@ def _check_stacks(front: CloudFrontSettings, neighbours: Mapping[str, Neighbour 
             yield position, f"{stack!r} is no stack: name one whose Pulumi.{stack}.yaml is right"
         elif neighbour.cloud is not front.cloud or neighbour.kind is not StackKind.REGION:
             yield position, f"{stack} is a {neighbour.kind} stack of {neighbour.cloud}: a front has its cloud's regions"
+        elif front.cloud is Cloud.AZURE and neighbour.ingress.certificate is None:
+            yield (
+                position,
+                (
+                    f"{stack} serves under a private authority's certificate, which Azure Front Door refuses: set "
+                    f"ingress.host and ingress.certificate in Pulumi.{stack}.yaml"
+                ),
+            )

@@ -93,7 +93,7 @@ def _neighbour(file: Path) -> Neighbour | None:
         settings = StackSettings.model_validate(_config(YamlDocument.read(file)))
     except (OSError, SettingsError, ValidationError):
         return None
-    return Neighbour(settings.cloud, settings.kind, settings.network)
+    return Neighbour(settings.cloud, settings.kind, settings.network, settings.ingress)
 
 
 def _config(document: YamlDocument) -> dict[str, Any]:

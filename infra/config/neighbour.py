@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from infra.config.network import NetworkSettings
+from infra.config.network import IngressSettings, NetworkSettings
 from infra.config.placement import Cloud, StackKind
 
 
@@ -13,3 +13,4 @@ class Neighbour:
     cloud: Cloud
     kind: StackKind
     network: NetworkSettings
+    ingress: IngressSettings

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from documents.values import Cidr, FileModel
+from documents.values import Cidr, FileModel, HostName
 
 
 class NatMode(StrEnum):
@@ -56,5 +56,10 @@ class ApiSettings(FileModel):
 class IngressSettings(FileModel):
     """The region's origin load balancer."""
 
-    host: str | None = Field(None, description="Name of this region's endpoint; unset: the load balancer's own")
+    host: HostName | None = Field(None, description="Name of this region's endpoint; unset: the load balancer's own")
+    certificate: str | None = Field(
+        None,
+        description="Azure: the id of the Key Vault secret that holds host's certificate of a public authority and its "
+        "key; needed behind Front Door, which trusts no other. Unset: a certificate under a private authority is made",
+    )
     front_only: bool = Field(True, description="Whether the origin takes requests from the front (CDN, WAF) only")

@@ -11,6 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.clouds.aws.scope import Scope
+from infra.cluster.isolation import GATEWAY_HEALTH_PATH
 from infra.config import Routing
 from infra.front.aws import provided
 
@@ -102,9 +103,11 @@ class AwsDns(pulumi.ComponentResource):
         for index, target in enumerate(targets):
             check = aws.route53.HealthCheck(
                 target.name,
-                type="TCP",
+                # Through the front to a gateway: a front without a healthy region answers too, but not this.
+                type="HTTPS",
                 fqdn=target.host,
                 port=_HTTPS,
+                resource_path=GATEWAY_HEALTH_PATH,
                 request_interval=_INTERVAL_S,
                 failure_threshold=_FAILURES,
                 tags={"Name": target.name},

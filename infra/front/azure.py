@@ -17,6 +17,7 @@ from pulumi_azure_native import Provider, cdn, monitor, operationalinsights, res
 
 from infra.clouds.azure.ingress import Origin
 from infra.clouds.azure.scope import Scope
+from infra.cluster.isolation import GATEWAY_HEALTH_PATH
 from infra.config import CloudFrontSettings, FrontSettings, Routing, StackSettings
 from infra.front.azure_firewall import FirewallArgs, make_firewall
 
@@ -24,7 +25,6 @@ ORIGIN_TIMEOUT_S = 240
 """The most that Front Door waits for the next piece of an answer
 (learn.microsoft.com/azure/frontdoor/troubleshoot-issues)."""
 
-HEALTH_PATH = "/healthz"
 PROBE_INTERVAL_S = 10
 """Every point of presence asks: at 10 s a lost region is known within half a minute."""
 
@@ -174,7 +174,7 @@ class AzureFront(pulumi.ComponentResource):
             origin_group_name="regions",
             session_affinity_state=cdn.EnabledState.DISABLED,
             health_probe_settings=cdn.HealthProbeParametersArgs(
-                probe_path=HEALTH_PATH,
+                probe_path=GATEWAY_HEALTH_PATH,
                 probe_protocol=cdn.ProbeProtocol.HTTPS,
                 probe_request_type=cdn.HealthProbeRequestType.HEAD,
                 probe_interval_in_seconds=PROBE_INTERVAL_S,

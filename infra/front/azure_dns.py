@@ -12,6 +12,7 @@ from pulumi_azure_native import dns, trafficmanager
 
 from infra.clouds.azure.protection import lock
 from infra.clouds.azure.scope import Scope
+from infra.cluster.isolation import GATEWAY_HEALTH_PATH
 from infra.config import Routing
 
 _METHODS: Mapping[Routing, trafficmanager.TrafficRoutingMethod] = {
@@ -110,7 +111,9 @@ class AzureDns(pulumi.ComponentResource):
                 relative_name=self._args.scope.global_name("fronts"), ttl=float(self._args.ttl_s)
             ),
             monitor_config=trafficmanager.MonitorConfigArgs(
-                protocol=trafficmanager.MonitorProtocol.TCP,
+                # Through the front to a gateway: a front without a healthy region answers too, but not this.
+                protocol=trafficmanager.MonitorProtocol.HTTPS,
+                path=GATEWAY_HEALTH_PATH,
                 port=443.0,
                 interval_in_seconds=float(_INTERVAL_S),
                 timeout_in_seconds=float(_TIMEOUT_S),

@@ -8,6 +8,7 @@ import pulumi_gcp as gcp
 
 from infra.clouds.gcp.ingress import ORIGIN_NAME, Origin
 from infra.clouds.gcp.scope import Scope
+from infra.cluster.isolation import GATEWAY_HEALTH_PATH
 
 STREAM_S = 3600
 """The longest that an answer may take; the default is 30 s
@@ -44,8 +45,8 @@ class GcpBackends(pulumi.ComponentResource):
         super().__init__("modelfleet:gcp:Backends", name, None, opts)
         self._scope, self._args = scope, args
         self._inside = pulumi.ResourceOptions(parent=self)
-        # GKE keeps pods that aren't ready out of the groups; what is asked here is whether they can be reached, by a
-        # handshake on the port that serves.
+        # GKE keeps pods that aren't ready out of the groups; what is asked here is whether they can be reached and want
+        # requests.
         self._health = gcp.compute.HealthCheck(
             "gateway",
             name=scope.name("gateway"),
@@ -53,7 +54,9 @@ class GcpBackends(pulumi.ComponentResource):
             timeout_sec=5,
             healthy_threshold=2,
             unhealthy_threshold=2,
-            ssl_health_check=gcp.compute.HealthCheckSslHealthCheckArgs(port_specification="USE_SERVING_PORT"),
+            https_health_check=gcp.compute.HealthCheckHttpsHealthCheckArgs(
+                port_specification="USE_SERVING_PORT", request_path=GATEWAY_HEALTH_PATH
+            ),
             log_config=gcp.compute.HealthCheckLogConfigArgs(enable=True),
             opts=self._inside,
         )

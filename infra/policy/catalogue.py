@@ -52,7 +52,8 @@ Each run reports the exemptions in force and how many resources used them. One t
 is renewed or removed. This repository's stacks need none.
 
 Taking data down (`fleet down STACK --delete-data`) sets `modelfleet:deleteData`, which lifts `data-protected` for that
-stack; nothing else is lifted by it.
+stack; nothing else is lifted by it. The key and the files of a leaving tenant carry the tag `modelfleet-leaving`, which
+lifts it for them alone (`fleet tenant remove`).
 
 ## Rules
 

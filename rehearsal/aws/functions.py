@@ -59,7 +59,7 @@ FUNCTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
         "id": "pl-{hex:8}",
         "arn": "arn:aws:ec2:{region}:aws:prefix-list/pl-{hex:8}",
         "addressFamily": "IPv4",
-        "entries": [],
+        "entries": [{"cidr": "198.51.100.0/24", "description": "simulated"}],
         "maxEntries": 55,
         "ownerId": "AWS",
         "tags": {},

@@ -32,6 +32,8 @@ _ROUTES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     ("POST", "/tokenize", re.compile(r"/tokenize")),
     ("POST", "/detokenize", re.compile(r"/detokenize")),
 )
+# What load balancers ask, who have no key: whether this gateway takes requests, and nothing else.
+HEALTH_PATH = "/healthz"
 _PASSED_ON = frozenset({b"content-type", b"accept", b"traceparent", b"tracestate"})
 _TENANT_HEADER = "x-modelfleet-tenant"
 
@@ -50,10 +52,13 @@ class Gateway:
 
     def app(self) -> ASGIApp:
         """The gateway as an ASGI application."""
-        return Edge(self, drain=self._drain, observe=self._metrics.observe_http, probes=frozenset())
+        return Edge(self, drain=self._drain, observe=self._metrics.observe_http, probes=frozenset({HEALTH_PATH}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
+        if scope["path"] == HEALTH_PATH:
+            await self._tell_health(scope, send)
+            return
         key = self._identify(scope)
         scope["state"]["tenant"] = key.tenant
         route = _route(scope)
@@ -64,6 +69,15 @@ class Gateway:
         )
         exchange = _Passage(self._settings, self._upstream, self._metrics, self._drain)
         await exchange.run(scope, receive, send, headers=_headers(scope, key), body=body)
+
+    async def _tell_health(self, scope: Scope, send: Send) -> None:
+        asked = scope["method"] in {"GET", "HEAD"}
+        status = 405 if not asked else 503 if self._drain.draining else 200
+        headers = [(b"content-length", b"0"), (b"cache-control", b"no-store")]
+        if not asked:
+            headers.append((b"allow", b"GET, HEAD"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _identify(self, scope: Scope) -> ApiKey:
         """Who asks.

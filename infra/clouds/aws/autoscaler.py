@@ -13,9 +13,15 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from infra.clouds.aws.controllers import SYSTEM_NAMESPACE, ControllerArgs, make_controller, metadata, rule
+from infra.clouds.aws.controllers import (
+    SYSTEM_NAMESPACE,
+    ControllerArgs,
+    make_controller,
+    make_controller_role,
+    metadata,
+    rule,
+)
 from infra.clouds.aws.gpu_pools import NodeGroupPlan
-from infra.clouds.aws.identity import PodRoleArgs, make_pod_role
 from infra.clouds.aws.images import cluster_autoscaler
 from infra.clouds.aws.policy_document import Statement
 from infra.clouds.aws.scope import Scope
@@ -59,17 +65,13 @@ class Autoscaler(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("modelfleet:aws:Autoscaler", name, None, opts)
-        role = make_pod_role(
+        role = make_controller_role(
             NAME,
-            PodRoleArgs(
-                scope=args.scope,
-                cluster=args.cluster,
-                namespace=SYSTEM_NAMESPACE,
-                service_account=NAME,
-                statements=_permissions(args.scope),
-                deleted_with=args.lifetime,
-            ),
-            self,
+            scope=args.scope,
+            cluster=args.cluster,
+            lifetime=args.lifetime,
+            statements=_permissions(args.scope),
+            parent=self,
         )
         self.deployment = None
         if args.provider is not None:

@@ -26,6 +26,7 @@ class BucketArgs:
         expire_days: Days that objects are kept; None for ever.
         statements: Further statements of its policy, whose resources are filled in with this bucket.
         region: Where it is, if not where the stack is.
+        emptied: Prefixes (ending in '/') of what S3 deletes by itself, every version of it.
     """
 
     scope: Scope
@@ -36,6 +37,7 @@ class BucketArgs:
     expire_days: int | None = None
     statements: Sequence[Statement] = field(default_factory=tuple)
     region: str | None = None
+    emptied: Sequence[str] = ()
 
 
 class Bucket(pulumi.ComponentResource):
@@ -92,7 +94,7 @@ class Bucket(pulumi.ComponentResource):
         aws.s3.BucketLifecycleConfiguration(
             name,
             bucket=bucket.id,
-            rules=[self._lifecycle()],
+            rules=[self._lifecycle(), *(rule for prefix in args.emptied for rule in _emptying(prefix))],
             region=args.region,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
         )
@@ -169,3 +171,32 @@ class Bucket(pulumi.ComponentResource):
             for statement in self._args.statements
         ]
         return document(insecure, old, *further)
+
+
+def _emptying(prefix: str) -> list[aws.s3.BucketLifecycleConfigurationRuleArgs]:
+    """Delete objects, a day later what they were, and then the marks of their deletion.
+
+    A rule has either days or marks (docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html).
+    """
+    s3, name = aws.s3, prefix.strip("/").replace("/", "-")
+    under = s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=prefix)
+    return [
+        s3.BucketLifecycleConfigurationRuleArgs(
+            id=f"empty-{name}",
+            status="Enabled",
+            filter=under,
+            expiration=s3.BucketLifecycleConfigurationRuleExpirationArgs(days=1),
+            noncurrent_version_expiration=s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
+                noncurrent_days=1
+            ),
+            abort_incomplete_multipart_upload=s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
+                days_after_initiation=1
+            ),
+        ),
+        s3.BucketLifecycleConfigurationRuleArgs(
+            id=f"empty-{name}-marks",
+            status="Enabled",
+            filter=under,
+            expiration=s3.BucketLifecycleConfigurationRuleExpirationArgs(expired_object_delete_marker=True),
+        ),
+    ]

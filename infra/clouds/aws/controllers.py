@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_kubernetes as k8s
 
+from infra.clouds.aws.identity import PodRole, PodRoleArgs, make_pod_role
 from infra.clouds.aws.node_pools import POOL_LABEL, SYSTEM_TAINT
+from infra.clouds.aws.policy_document import Statement
+from infra.clouds.aws.scope import Scope
 from infra.cluster.hardening import container_security, labels, pod_security, selector
 
 SYSTEM_NAMESPACE = "kube-system"
@@ -57,6 +60,36 @@ def rule(groups: Sequence[str], resources: Sequence[str], verbs: Sequence[str]) 
 def metadata(name: str, namespace: str | None = SYSTEM_NAMESPACE) -> k8s.meta.v1.ObjectMetaArgs:
     """Name and labels of an object of a controller."""
     return k8s.meta.v1.ObjectMetaArgs(name=name, namespace=namespace, labels=dict(labels(name)))
+
+
+def make_controller_role(
+    name: str,
+    *,
+    scope: Scope,
+    cluster: pulumi.Input[str],
+    lifetime: pulumi.Resource,
+    statements: Sequence[Statement],
+    parent: pulumi.Resource,
+) -> PodRole:
+    """What a controller may do in AWS.
+
+    Args:
+        name: Of the controller and of its service account.
+        scope: The stack's place.
+        cluster: Name of the cluster.
+        lifetime: The cluster.
+        statements: Its permissions.
+        parent: The component that it belongs to.
+    """
+    args = PodRoleArgs(
+        scope=scope,
+        cluster=cluster,
+        namespace=SYSTEM_NAMESPACE,
+        service_account=name,
+        statements=statements,
+        deleted_with=lifetime,
+    )
+    return make_pod_role(name, args, parent)
 
 
 def make_controller(args: ControllerArgs, opts: pulumi.ResourceOptions) -> k8s.apps.v1.Deployment:

@@ -13,7 +13,18 @@ import pulumi_aws as aws
 
 from infra.clouds.aws.policy_document import Statement, document, trust
 from infra.clouds.aws.scope import Scope
+from infra.clouds.egress import Destination
 from infra.clouds.names import GATEWAY_ACCOUNT, NAMESPACE, SERVER_ACCOUNT
+
+_AGENT = "169.254.170.23/32"
+_AGENT_PORT = 80
+"""Where the node's Pod Identity agent hands out credentials
+(docs.aws.amazon.com/eks/latest/userguide/pod-id-agent-setup.html)."""
+
+
+def identity_endpoint() -> Destination:
+    """Where pods get their role's credentials: the agent on their own node, which asks AWS for them."""
+    return Destination.at(_AGENT, ports=[_AGENT_PORT])
 
 
 @dataclass(frozen=True)

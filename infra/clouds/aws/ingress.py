@@ -19,7 +19,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from infra.clouds.aws.load_balancer_controller import GROUP
 from infra.clouds.aws.scope import Scope
-from infra.cluster.isolation import GATEWAY_PORT
+from infra.cluster.isolation import GATEWAY_HEALTH_PATH, GATEWAY_PORT
 from infra.plugin import Certificate
 
 _HTTPS = 443
@@ -137,8 +137,14 @@ class Ingress(pulumi.ComponentResource):
             port=GATEWAY_PORT,
             deregistration_delay=args.drain_timeout_s,
             connection_termination=False,
+            # Of what a gateway says, not of its port: one that drains still listens. Certificates aren't looked at
+            # (docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health-checks.html).
             health_check=aws.lb.TargetGroupHealthCheckArgs(
-                protocol="TCP", port="traffic-port", interval=_HEALTH_INTERVAL_S
+                protocol="HTTPS",
+                port="traffic-port",
+                path=GATEWAY_HEALTH_PATH,
+                matcher="200",
+                interval=_HEALTH_INTERVAL_S,
             ),
             opts=self._own,
         )

@@ -13,6 +13,7 @@ import pulumi_aws as aws
 from infra.clouds.aws.policy_document import Statement, document
 from infra.clouds.aws.scope import Scope
 from infra.clouds.region import KeyPurpose
+from infra.marks import marks
 
 _ADMINISTRATION = (
     "kms:CancelKeyDeletion",
@@ -75,6 +76,7 @@ class KeyArgs:
         multi_region: Whether it can be replicated.
         statements: Further statements of its policy.
         region: Where it is, if not where the stack is.
+        guarded: Whether it is to be kept.
     """
 
     scope: Scope
@@ -86,6 +88,7 @@ class KeyArgs:
     multi_region: bool = False
     statements: Sequence[Statement] = ()
     region: str | None = None
+    guarded: bool = True
 
 
 def make_key(name: str, args: KeyArgs, parent: pulumi.Resource) -> aws.kms.Key:
@@ -99,7 +102,8 @@ def make_key(name: str, args: KeyArgs, parent: pulumi.Resource) -> aws.kms.Key:
         multi_region=args.multi_region,
         policy=key_policy(args.scope, args.services, args.statements, region=args.region),
         region=args.region,
-        opts=args.scope.data(parent),
+        tags=marks(guarded=args.guarded),
+        opts=args.scope.data(parent, guarded=args.guarded),
     )
     aws.kms.Alias(
         name,

@@ -11,8 +11,14 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
-from infra.clouds.aws.controllers import SYSTEM_NAMESPACE, ControllerArgs, make_controller, metadata, rule
-from infra.clouds.aws.identity import PodRoleArgs, make_pod_role
+from infra.clouds.aws.controllers import (
+    SYSTEM_NAMESPACE,
+    ControllerArgs,
+    make_controller,
+    make_controller_role,
+    metadata,
+    rule,
+)
 from infra.clouds.aws.images import LOAD_BALANCER_CONTROLLER
 from infra.clouds.aws.policy_document import Statement
 from infra.clouds.aws.scope import Scope
@@ -50,17 +56,13 @@ class LoadBalancerController(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LoadBalancerControllerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("modelfleet:aws:LoadBalancerController", name, None, opts)
-        role = make_pod_role(
+        role = make_controller_role(
             NAME,
-            PodRoleArgs(
-                scope=args.scope,
-                cluster=args.cluster,
-                namespace=SYSTEM_NAMESPACE,
-                service_account=NAME,
-                statements=_permissions(args.target_group),
-                deleted_with=args.lifetime,
-            ),
-            self,
+            scope=args.scope,
+            cluster=args.cluster,
+            lifetime=args.lifetime,
+            statements=_permissions(args.target_group),
+            parent=self,
         )
         if args.provider is not None:
             inside = pulumi.ResourceOptions(

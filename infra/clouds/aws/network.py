@@ -4,6 +4,7 @@ Nodes and pods live in private subnets. What they need of AWS comes through VPC 
 what has no endpoint (images of other registries).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -71,6 +72,8 @@ class Network(pulumi.ComponentResource):
         data_subnets: Subnets of databases and caches.
         control_subnets: Subnets of the API server's network interfaces.
         public_subnets: Subnets of the load balancer and the NAT gateways.
+        data_ranges: Ranges of the data subnets.
+        object_store_ranges: Ranges that S3 answers from in this Region, which the gateway endpoint leads to.
     """
 
     vpc_id: pulumi.Output[str]
@@ -79,6 +82,8 @@ class Network(pulumi.ComponentResource):
     data_subnets: list[pulumi.Output[str]]
     control_subnets: list[pulumi.Output[str]]
     public_subnets: list[pulumi.Output[str]]
+    data_ranges: tuple[str, ...]
+    object_store_ranges: pulumi.Output[Sequence[str]]
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("modelfleet:aws:Network", name, None, opts)
@@ -95,6 +100,7 @@ class Network(pulumi.ComponentResource):
         self._vpc = self._make_vpc()
         self.vpc_id = self._vpc.id
         ranges = cut(args.cidr, args.pod_cidr, args.zones)
+        self.data_ranges = tuple(zone.data for zone in ranges)
         self._make_subnets(ranges)
         self._make_routes()
         self._make_endpoints()
@@ -211,6 +217,11 @@ class Network(pulumi.ComponentResource):
             tags={"Name": scope.name("s3")},
             opts=self._own,
         )
+        # The list that the endpoint's route goes by: docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html.
+        answering = aws.ec2.get_managed_prefix_list_output(
+            name=f"com.amazonaws.{scope.region}.s3", opts=pulumi.InvokeOutputOptions(parent=self)
+        )
+        self.object_store_ranges = answering.entries.apply(lambda entries: sorted(entry.cidr for entry in entries))
         group = aws.ec2.SecurityGroup(
             "endpoints",
             name=scope.name("endpoints"),

@@ -14,15 +14,17 @@ import pulumi_kubernetes as k8s
 
 from infra.clouds.aws.addons import Addons, AddonsArgs, NodeAddons
 from infra.clouds.aws.autoscaler import Autoscaler, AutoscalerArgs
+from infra.clouds.aws.cache import PORT as CACHE_PORT
 from infra.clouds.aws.cache import Cache, CacheArgs
 from infra.clouds.aws.capacity import Capacity, CapacityArgs
 from infra.clouds.aws.cluster import Cluster, ClusterArgs
 from infra.clouds.aws.database import NAME as DATABASE_NAME
+from infra.clouds.aws.database import PORT as DATABASE_PORT
 from infra.clouds.aws.database import USER as DATABASE_USER
 from infra.clouds.aws.database import Database, DatabaseArgs
 from infra.clouds.aws.gpu_enablement import GpuEnablement, GpuEnablementArgs
 from infra.clouds.aws.gpu_pools import GPU_TAINT, ROLE_LABEL, SERVING_ROLE, GpuPools, GpuPoolsArgs
-from infra.clouds.aws.identity import Identity, IdentityArgs
+from infra.clouds.aws.identity import Identity, IdentityArgs, identity_endpoint
 from infra.clouds.aws.ingress import Ingress, IngressArgs, Origin
 from infra.clouds.aws.keys import Keys, KeysArgs
 from infra.clouds.aws.load_balancer_controller import LoadBalancerController, LoadBalancerControllerArgs
@@ -35,6 +37,7 @@ from infra.clouds.aws.storage import MODELS_PREFIX, Storage, StorageArgs, read_s
 from infra.clouds.aws.tenants import Tenants, TenantsArgs
 from infra.clouds.aws.tunnel import Tunnel, TunnelArgs
 from infra.clouds.aws.volumes import make_volume_class
+from infra.clouds.egress import Destination, Egress
 from infra.clouds.region import ApiTunnel, Endpoint, KeyPurpose, TenantPlace
 from infra.clouds.region import Cluster as ClusterFacet
 from infra.clouds.region import GpuPools as GpuPoolsFacet
@@ -130,6 +133,17 @@ class AwsRegion(pulumi.ComponentResource):
         """ElastiCache."""
         return Endpoint(host=self._cache.host, port=self._cache.port, user=self._cache.user)
 
+    @cached_property
+    def egress(self) -> Egress:
+        """S3 by the gateway endpoint, the data subnets, and the node's identity agent."""
+        data = self._network.data_ranges
+        return Egress(
+            object_store=Destination(self._network.object_store_ranges, (443,)),
+            database=Destination.at(*data, ports=[DATABASE_PORT]),
+            cache=Destination.at(*data, ports=[CACHE_PORT]),
+            identity=identity_endpoint(),
+        )
+
     @property
     def tenants(self) -> Mapping[str, TenantPlace]:
         """Key, prefix and identity of each tenant."""
@@ -150,14 +164,11 @@ class AwsRegion(pulumi.ComponentResource):
     @cached_property
     def ingress(self) -> IngressFacet:
         """The origin load balancer; the gateway's Service needs none of its own."""
-        certificate = self._ingress.certificate
         return IngressFacet(
             host=self._ingress.host,
             address=None,
             service_annotations={},
-            certificate=certificate.certificate,
-            private_key=certificate.private_key,
-            ca_certificate=certificate.ca_certificate,
+            certificate=self._ingress.certificate,
             attach=self._ingress.attach,
         )
 
@@ -260,6 +271,7 @@ class AwsRegion(pulumi.ComponentResource):
             cache_subnet=self._network.node_subnets[0] if storage.fast_cache else None,
             vpc_id=self._network.vpc_id,
             clients=self._cluster.security_group,
+            leaving=[tenant.name for tenant in self._settings.tenants if tenant.data_deletable],
         )
         return Storage("storage", args, opts=self._child())
 

@@ -72,9 +72,12 @@ class Scope:
         """The ARN of a policy that AWS maintains."""
         return f"arn:{self.partition}:iam::aws:policy/{name}"
 
-    def data(self, parent: pulumi.Resource, *, aliases: tuple[pulumi.Alias, ...] = ()) -> pulumi.ResourceOptions:
-        """Options of a resource that holds data."""
-        return pulumi.ResourceOptions(parent=parent, protect=not self.delete_data, aliases=list(aliases))
+    def data(
+        self, parent: pulumi.Resource, *, aliases: tuple[pulumi.Alias, ...] = (), guarded: bool = True
+    ) -> pulumi.ResourceOptions:
+        """Options of a resource that holds data; `guarded` says whether it is to be kept at all."""
+        protect = guarded and not self.delete_data
+        return pulumi.ResourceOptions(parent=parent, protect=protect, aliases=list(aliases))
 
     def tagging(self, args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
         """Tag every child that can be tagged.

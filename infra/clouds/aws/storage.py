@@ -4,6 +4,7 @@ Weights are read from S3 into each node's own NVMe disks (`node_template.py`); F
 is for those who start many nodes at once and don't want each to read S3.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -38,6 +39,7 @@ class StorageArgs:
         cache_subnet: Subnet of the fast cache; None for no fast cache.
         vpc_id: The region's VPC.
         clients: Security group of the nodes that mount the fast cache.
+        leaving: Names of tenants whose files S3 may delete.
     """
 
     scope: Scope
@@ -49,6 +51,7 @@ class StorageArgs:
     cache_subnet: pulumi.Input[str] | None
     vpc_id: pulumi.Input[str]
     clients: pulumi.Input[str]
+    leaving: Sequence[str] = ()
 
 
 class Storage(pulumi.ComponentResource):
@@ -78,6 +81,7 @@ class Storage(pulumi.ComponentResource):
                 key=args.key,
                 logs=logs.name,
                 noncurrent_days=args.noncurrent_days,
+                emptied=[f"{TENANTS_PREFIX}/{tenant}/" for tenant in args.leaving],
             ),
             opts=self._own,
         )

@@ -2,12 +2,16 @@
 
 A tenant's pods reach its own prefix and key and no other's: their role names both, and the key's policy lets nobody
 else of the account use it through S3. Objects are put under the tenant's key by the role's own condition.
+
+A suspended tenant keeps key and files, and has no role. Of a leaving one the key is no longer guarded and S3 empties
+its prefix, which takes about three days; what would still be there is unreadable without the key.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_aws as aws
 
 from infra.clouds.aws.identity import PodRoleArgs, make_pod_role
 from infra.clouds.aws.keys import USE, KeyArgs, make_key
@@ -16,7 +20,7 @@ from infra.clouds.aws.scope import Scope
 from infra.clouds.aws.storage import TENANTS_PREFIX, read_statements, write_statements
 from infra.clouds.names import TENANT_ACCOUNT
 from infra.clouds.region import TenantPlace
-from infra.config import Tenant
+from tenants import Tenant, TenantState
 
 
 @dataclass(frozen=True)
@@ -86,13 +90,19 @@ class Tenants(pulumi.ComponentResource):
                         },
                     )
                 ],
+                guarded=not tenant.data_deletable,
             ),
             self,
         )
+        if tenant.state is TenantState.ACTIVE:
+            self._make_role(name, prefix, key, args)
+        return TenantPlace(key=key.arn, storage_uri=pulumi.Output.concat("s3://", args.bucket, f"/{prefix}"))
+
+    def _make_role(self, name: str, prefix: str, key: aws.kms.Key, args: TenantsArgs) -> None:
         make_pod_role(
             name,
             PodRoleArgs(
-                scope=scope,
+                scope=args.scope,
                 cluster=args.cluster,
                 namespace=name,
                 service_account=TENANT_ACCOUNT,
@@ -111,4 +121,3 @@ class Tenants(pulumi.ComponentResource):
             ),
             self,
         )
-        return TenantPlace(key=key.arn, storage_uri=pulumi.Output.concat("s3://", args.bucket, f"/{prefix}"))

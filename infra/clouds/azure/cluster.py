@@ -24,6 +24,7 @@ from infra.clouds.azure.network import Network
 from infra.clouds.azure.own_roles import OwnRole
 from infra.clouds.azure.roles import PrincipalType, Role, grant
 from infra.clouds.azure.scope import Scope
+from infra.clouds.azure.vault_certificate import secrets_provider
 from infra.clouds.region import KeyPurpose
 from infra.config import ApiAccess, ApiSettings, CpuPoolSettings, KubernetesSettings, NetworkSettings
 
@@ -60,6 +61,7 @@ class ClusterArgs:
         settings: Version and kind of machines.
         api: Who reaches the API server, and who administers it.
         system: The pool of the cluster's own pods.
+        hands_secrets: Whether pods mount secrets of a Key Vault.
         reservations: Ids of capacity reservation groups that pools are placed into.
     """
 
@@ -74,6 +76,7 @@ class ClusterArgs:
     settings: KubernetesSettings
     api: ApiSettings
     system: CpuPoolSettings
+    hands_secrets: bool = False
     reservations: Sequence[str] = ()
 
 
@@ -239,7 +242,10 @@ class Cluster(pulumi.ComponentResource):
             metrics_profile=aks.ManagedClusterMetricsProfileArgs(
                 cost_analysis=aks.ManagedClusterCostAnalysisArgs(enabled=True)
             ),
-            addon_profiles={"azurepolicy": aks.ManagedClusterAddonProfileArgs(enabled=True)},
+            addon_profiles={
+                "azurepolicy": aks.ManagedClusterAddonProfileArgs(enabled=True),
+                **(secrets_provider() if args.hands_secrets else {}),
+            },
             agent_pool_profiles=[self._system_pool()],
             opts=pulumi.ResourceOptions(
                 parent=self,

@@ -11,6 +11,7 @@ import pulumi
 from pulumi_azure_native import managedidentity
 
 from infra.clouds.azure.scope import Scope
+from infra.clouds.egress import Destination
 
 CLIENT_ID_ANNOTATION = "azure.workload.identity/client-id"
 USE_LABEL = "azure.workload.identity/use"
@@ -18,6 +19,15 @@ USE_LABEL = "azure.workload.identity/use"
 
 AUDIENCE = "api://AzureADTokenExchange"
 """What a token must be for (learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust)."""
+
+_ENTRA_RANGES = ("20.20.32.0/19", "20.190.128.0/18", "20.231.128.0/19", "40.126.0.0/18")
+"""Where login.microsoftonline.com answers, by NAT: Entra has no private endpoint. Changes are announced 30 days before
+(learn.microsoft.com/microsoft-365/enterprise/urls-and-ip-address-ranges, id 56)."""
+
+
+def identity_endpoint() -> Destination:
+    """Where pods exchange their service account's token for one of their identity."""
+    return Destination.at(*_ENTRA_RANGES, ports=[443])
 
 
 @dataclass(frozen=True)

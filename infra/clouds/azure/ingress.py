@@ -13,11 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
+from pulumi_azure_native import managedidentity
 
 from infra.clouds.azure.network import INGRESS_SUBNET, PRIVATE_LINK_SUBNET
 from infra.clouds.azure.scope import Scope
 from infra.clouds.azure.subnets import SubnetRanges
+from infra.clouds.azure.vault_certificate import VaultCertificateArgs, hand_over
+from infra.clouds.region import VaultCertificate
 from infra.config import IngressSettings
+from infra.config.key_vault import KeyVaultSecret
 from infra.plugin import Certificate
 
 _ANNOTATION = "service.beta.kubernetes.io/azure-"
@@ -64,13 +68,17 @@ class IngressArgs:
         scope: The stack's scope.
         ranges: Ranges of the subnets.
         node_resource_group: Name of the group that AKS makes load balancers in.
-        settings: The endpoint's name, and who may come in.
+        settings: The endpoint's name and certificate, and who may come in.
+        tenant_id: The Entra tenant.
+        gateway: The gateway's identity.
     """
 
     scope: Scope
     ranges: SubnetRanges
     node_resource_group: str
     settings: IngressSettings
+    tenant_id: pulumi.Input[str]
+    gateway: managedidentity.UserAssignedIdentity
 
 
 class Ingress(pulumi.ComponentResource):
@@ -87,7 +95,7 @@ class Ingress(pulumi.ComponentResource):
     host: pulumi.Output[str]
     address: str
     service_annotations: Mapping[str, str]
-    certificate: Certificate
+    certificate: Certificate | VaultCertificate
     origin: Origin
 
     def __init__(self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -96,11 +104,8 @@ class Ingress(pulumi.ComponentResource):
         self.address = str(subnet[_FIRST_FREE])
         self.host = pulumi.Output.from_input(args.settings.host or self.address)
         link_service = args.scope.name("origin")
-        self.service_annotations = _annotations(args, link_service)
-        names: list[pulumi.Input[str]] = [self.address, origin_name(args.scope.stack)]
-        if args.settings.host:
-            names.append(args.settings.host)
-        self.certificate = Certificate("certificate", hosts=names, opts=pulumi.ResourceOptions(parent=self))
+        self.service_annotations = _annotations(args.settings, args.ranges, link_service)
+        self.certificate = self._certificate(args)
         self.origin = Origin(
             private_link_service=args.scope.resource_id(
                 args.node_resource_group, "Microsoft.Network/privateLinkServices", link_service
@@ -110,13 +115,23 @@ class Ingress(pulumi.ComponentResource):
         )
         self.register_outputs({"host": self.host, "address": self.address})
 
+    def _certificate(self, args: IngressArgs) -> Certificate | VaultCertificate:
+        settings = args.settings
+        if settings.certificate is not None:
+            secret = KeyVaultSecret.of(settings.certificate)
+            return hand_over(VaultCertificateArgs(args.scope, args.tenant_id, secret, args.gateway), self)
+        names: list[pulumi.Input[str]] = [self.address, origin_name(args.scope.stack)]
+        if settings.host:
+            names.append(settings.host)
+        return Certificate("certificate", hosts=names, opts=pulumi.ResourceOptions(parent=self))
+
 
 def origin_name(stack: str) -> str:
     """The name that the gateway's certificate has for the front; nothing but TLS ever looks it up."""
     return f"{stack}.origin.internal"
 
 
-def _annotations(args: IngressArgs, link_service: str) -> Mapping[str, str]:
+def _annotations(settings: IngressSettings, ranges: SubnetRanges, link_service: str) -> Mapping[str, str]:
     annotations = {
         "load-balancer-internal": "true",
         "load-balancer-internal-subnet": INGRESS_SUBNET,
@@ -127,7 +142,7 @@ def _annotations(args: IngressArgs, link_service: str) -> Mapping[str, str]:
         # Front Door asks from a subscription of Microsoft's, so that it must be visible; asking isn't entering.
         "pls-visibility": "*",
     }
-    if args.settings.front_only:
-        annotations["allowed-ip-ranges"] = args.ranges.private_link
+    if settings.front_only:
+        annotations["allowed-ip-ranges"] = ranges.private_link
         annotations["deny-all-except-load-balancer-source-ranges"] = "true"
     return {f"{_ANNOTATION}{key}": value for key, value in annotations.items()}

@@ -20,6 +20,7 @@ from infra.clouds.azure.roles import Role, grant
 from infra.clouds.azure.scope import Scope
 from infra.clouds.region import KeyPurpose
 from infra.config import EncryptionSettings
+from infra.marks import marks
 
 SOFT_DELETE_DAYS = 90
 """The most that a vault takes (7 to 90): it can't be changed later, and purge protection makes it a promise."""
@@ -92,6 +93,7 @@ class Vault(pulumi.ComponentResource):
                     default_action=keyvault.NetworkRuleAction.DENY,
                 ),
             ),
+            tags=marks(guarded=args.guarded),
             opts=pulumi.ResourceOptions.merge(
                 args.scope.data(self, guarded=args.guarded),
                 # How it came to be is no property of it.
@@ -167,6 +169,7 @@ class EncryptionKey(pulumi.ComponentResource):
                 attributes=keyvault.KeyAttributesArgs(enabled=True),
                 rotation_policy=_rotation(args.encryption.rotation_days),
             ),
+            tags=marks(guarded=args.guarded),
             opts=pulumi.ResourceOptions.merge(
                 args.scope.data(self, guarded=args.guarded),
                 pulumi.ResourceOptions(

@@ -99,8 +99,13 @@ class Network(pulumi.ComponentResource):
 
     @property
     def endpoints_subnet(self) -> pulumi.Output[str]:
-        """Id of the subnet of private endpoints."""
+        """Id of the subnet of private endpoints that pods reach."""
         return self.subnet_id("endpoints")
+
+    @property
+    def platform_endpoints_subnet(self) -> pulumi.Output[str]:
+        """Id of the subnet of private endpoints that no pod of a workload needs."""
+        return self.subnet_id("platform-endpoints")
 
     @property
     def api_server_subnet(self) -> pulumi.Output[str]:
@@ -173,6 +178,7 @@ class Network(pulumi.ComponentResource):
 
     def _service_subnets(self) -> list[network.SubnetArgs]:
         data = self._security_group("endpoints", security_rules([Allow("data", VIRTUAL_NETWORK, _DATA_PORTS)]))
+        platform = self._security_group("platform-endpoints", security_rules([Allow("https", VIRTUAL_NETWORK, _HTTPS)]))
         # learn.microsoft.com/azure/aks/api-server-vnet-integration, on network security groups.
         api_server = self._security_group(
             "api-server",
@@ -188,14 +194,8 @@ class Network(pulumi.ComponentResource):
             security_rules([Allow("https", VIRTUAL_NETWORK, _HTTPS), Allow("probes", LOAD_BALANCER, ["0-65535"])]),
         )
         return [
-            network.SubnetArgs(
-                name="endpoints",
-                address_prefix=self.ranges.endpoints,
-                default_outbound_access=False,
-                network_security_group=data,
-                # Without it, security groups don't apply to private endpoints.
-                private_endpoint_network_policies=network.VirtualNetworkPrivateEndpointNetworkPolicies.ENABLED,
-            ),
+            _endpoints_subnet("endpoints", self.ranges.endpoints, data),
+            _endpoints_subnet("platform-endpoints", self.ranges.platform_endpoints, platform),
             network.SubnetArgs(
                 name="api-server",
                 address_prefix=self.ranges.api_server,
@@ -225,6 +225,17 @@ class Network(pulumi.ComponentResource):
                 network_security_group=self._security_group("bastion", _bastion_rules()),
             ),
         ]
+
+
+def _endpoints_subnet(name: str, cidr: str, group: network.NetworkSecurityGroupArgs) -> network.SubnetArgs:
+    return network.SubnetArgs(
+        name=name,
+        address_prefix=cidr,
+        default_outbound_access=False,
+        network_security_group=group,
+        # Without it, security groups don't apply to private endpoints.
+        private_endpoint_network_policies=network.VirtualNetworkPrivateEndpointNetworkPolicies.ENABLED,
+    )
 
 
 def _bastion_rules() -> list[network.SecurityRuleArgs]:

@@ -8,6 +8,7 @@ from pulumi_azure_native import Provider, authorization, resources
 
 from infra.clouds.azure.addons import Addons, AddonsArgs
 from infra.clouds.azure.bastion import Bastion, BastionArgs
+from infra.clouds.azure.cache import PORT as CACHE_PORT
 from infra.clouds.azure.cache import Cache, CacheArgs
 from infra.clouds.azure.capacity import Capacity, CapacityArgs
 from infra.clouds.azure.cluster import Cluster, ClusterArgs
@@ -16,7 +17,7 @@ from infra.clouds.azure.database import Database, DatabaseArgs
 from infra.clouds.azure.gpu_daemons import TOLERATED, GpuDaemons, GpuDaemonsArgs
 from infra.clouds.azure.gpu_ladder import plan
 from infra.clouds.azure.gpu_pools import ROLE_LABEL, SERVING_ROLE, GpuPools, GpuPoolsArgs
-from infra.clouds.azure.identity import USE_LABEL, WorkloadIdentity, WorkloadIdentityArgs
+from infra.clouds.azure.identity import USE_LABEL, WorkloadIdentity, WorkloadIdentityArgs, identity_endpoint
 from infra.clouds.azure.ingress import Ingress, IngressArgs, Origin
 from infra.clouds.azure.keys import Keys, KeysArgs
 from infra.clouds.azure.logs import Logs, LogsArgs
@@ -26,6 +27,7 @@ from infra.clouds.azure.registry import Registry, RegistryArgs
 from infra.clouds.azure.scope import Scope
 from infra.clouds.azure.storage import Storage, StorageArgs
 from infra.clouds.azure.tenants import Tenants, TenantsArgs
+from infra.clouds.egress import Destination, Egress
 from infra.clouds.names import GATEWAY_ACCOUNT, NAMESPACE, SERVER_ACCOUNT
 from infra.clouds.region import ApiTunnel, Endpoint, Identity, KeyPurpose, TenantPlace
 from infra.clouds.region import Cluster as ClusterFacet
@@ -142,6 +144,17 @@ class AzureRegion(pulumi.ComponentResource):
         return Endpoint(host=self._cache.host, port=self._cache.port)
 
     @property
+    def egress(self) -> Egress:
+        """Data services by their private endpoints, and Entra's own addresses."""
+        endpoints = self._network.ranges.endpoints
+        return Egress(
+            object_store=Destination.at(endpoints, ports=[443]),
+            database=Destination.at(endpoints, ports=[DATABASE_PORT]),
+            cache=Destination.at(endpoints, ports=[CACHE_PORT]),
+            identity=identity_endpoint(),
+        )
+
+    @property
     def tenants(self) -> Mapping[str, TenantPlace]:
         """What each tenant has of its own."""
         return self._tenants.places
@@ -154,9 +167,7 @@ class AzureRegion(pulumi.ComponentResource):
             host=ingress.host,
             address=pulumi.Output.from_input(ingress.address),
             service_annotations=ingress.service_annotations,
-            certificate=ingress.certificate.certificate,
-            private_key=ingress.certificate.private_key,
-            ca_certificate=ingress.certificate.ca_certificate,
+            certificate=ingress.certificate,
         )
 
     @property
@@ -186,7 +197,7 @@ class AzureRegion(pulumi.ComponentResource):
                 resource_group=self._group,
                 tenant_id=self._tenant_id,
                 encryption=settings.encryption,
-                endpoints_subnet=self._network.endpoints_subnet,
+                endpoints_subnet=self._network.platform_endpoints_subnet,
                 dns=self._network.dns,
             ),
             self._inside,
@@ -200,7 +211,7 @@ class AzureRegion(pulumi.ComponentResource):
                 retention_days=settings.log_retention_days,
                 flow_retention_days=settings.network.flow_log_retention_days,
                 network_id=self._network.identifier,
-                endpoints_subnet=self._network.endpoints_subnet,
+                endpoints_subnet=self._network.platform_endpoints_subnet,
                 dns=self._network.dns,
             ),
             self._inside,
@@ -239,7 +250,7 @@ class AzureRegion(pulumi.ComponentResource):
                 resource_group=self._group,
                 key=self._keys.keys[KeyPurpose.STORAGE],
                 replica_region=settings.storage.replica_region,
-                endpoints_subnet=subnet,
+                endpoints_subnet=self._network.platform_endpoints_subnet,
                 dns=dns,
                 logs=self._logs,
             ),
@@ -293,6 +304,7 @@ class AzureRegion(pulumi.ComponentResource):
                 settings=settings.kubernetes,
                 api=settings.api,
                 system=settings.cpu_pools.system,
+                hands_secrets=settings.ingress.certificate is not None,
                 reservations=[reservation for reservation in reservations if reservation is not None],
             ),
             self._inside,
@@ -346,7 +358,14 @@ class AzureRegion(pulumi.ComponentResource):
         settings, scope = self._settings, self._scope
         self._ingress = Ingress(
             "ingress",
-            IngressArgs(scope, self._network.ranges, self._cluster.node_resource_group, settings.ingress),
+            IngressArgs(
+                scope=scope,
+                ranges=self._network.ranges,
+                node_resource_group=self._cluster.node_resource_group,
+                settings=settings.ingress,
+                tenant_id=self._tenant_id,
+                gateway=self._gateway.identity,
+            ),
             self._inside,
         )
         for identity, account in ((self._server, SERVER_ACCOUNT), (self._gateway, GATEWAY_ACCOUNT)):

@@ -13,6 +13,7 @@ from pulumi_azure_native import storage
 from infra.clouds.azure.keys import EncryptionKey
 from infra.clouds.azure.private_link import PrivateDns, PrivateEndpoint, PrivateEndpointArgs, PrivateService
 from infra.clouds.azure.scope import Scope
+from infra.marks import marks
 
 SAS_PERIOD = "01.00:00:00"
 """The longest that a signature may be good for: a day (DD.HH:MM:SS)."""
@@ -118,6 +119,7 @@ class StorageAccount(pulumi.ComponentResource):
             resource_group_name=args.resource_group,
             account_name=args.account_name,
             kind=storage.Kind.STORAGE_V2,
+            tags=marks(guarded=args.guarded),
             sku=storage.SkuArgs(name=args.redundancy),
             access_tier=storage.AccessTier.HOT,
             identity=storage.IdentityArgs(

@@ -16,7 +16,8 @@ class SubnetRanges:
 
     Attributes:
         nodes: Nodes, zone by zone: an eighth of the range each. Pods have addresses of their own (overlay).
-        endpoints: Private endpoints: an eighth, since every tenant has one.
+        endpoints: Private endpoints that pods reach: an eighth, since every tenant has one.
+        platform_endpoints: Those that nodes and Azure itself reach: vault, registry, logs.
         api_server: The API server's addresses in the network.
         ingress: The load balancer's front.
         private_link: What the front's private link speaks from.
@@ -25,6 +26,7 @@ class SubnetRanges:
 
     nodes: tuple[str, ...]
     endpoints: str
+    platform_endpoints: str
     api_server: str
     ingress: str
     private_link: str
@@ -53,4 +55,5 @@ def cut(cidr: str, zones: int) -> SubnetRanges:
         ingress=small[1],
         private_link=small[2],
         bastion=small[3],
+        platform_endpoints=small[4],
     )

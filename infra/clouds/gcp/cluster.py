@@ -256,6 +256,8 @@ def _addons() -> gcp.container.ClusterAddonsConfigArgs:
         # Controllers of load balancers and their endpoint groups.
         http_load_balancing=container.ClusterAddonsConfigHttpLoadBalancingArgs(disabled=False),
         horizontal_pod_autoscaling=container.ClusterAddonsConfigHorizontalPodAutoscalingArgs(disabled=False),
+        # A cache of names on every node, which policies admit by its own label (`infra/cluster/traffic.py`).
+        dns_cache_config=container.ClusterAddonsConfigDnsCacheConfigArgs(enabled=True),
         # Dataplane V2 enforces policies itself; this one would be Calico.
         network_policy_config=container.ClusterAddonsConfigNetworkPolicyConfigArgs(disabled=True),
         gce_persistent_disk_csi_driver_config=container.ClusterAddonsConfigGcePersistentDiskCsiDriverConfigArgs(

@@ -9,10 +9,20 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
+from infra.clouds.egress import Destination
 from infra.clouds.gcp.scope import Scope
 from infra.clouds.names import GATEWAY_ACCOUNT, NAMESPACE, SERVER_ACCOUNT
 
 _OBJECT_READER = "roles/storage.objectViewer"
+_METADATA_SERVER = "169.254.169.254/32"
+_METADATA_PORTS = (80, 8080)
+"""Where the node's metadata server hands out tokens; under Dataplane V2 policies see it at this address
+(cloud.google.com/kubernetes-engine/docs/how-to/workload-identity)."""
+
+
+def identity_endpoint() -> Destination:
+    """Where pods get tokens of their own identity: GKE's metadata server on their node, which asks Google for them."""
+    return Destination.at(_METADATA_SERVER, ports=_METADATA_PORTS)
 
 
 class NodeIdentity(pulumi.ComponentResource):

@@ -13,6 +13,7 @@ from infra.clouds.gcp.kept_keys import KeptRing
 from infra.clouds.gcp.scope import Scope
 from infra.clouds.region import KeyPurpose
 from infra.config import EncryptionSettings
+from infra.marks import marks
 
 ENCRYPTER = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 _DAY_S = 86_400
@@ -71,9 +72,9 @@ class Keys(pulumi.ComponentResource):
         """What has to be there before a service can use the key of `purpose`."""
         return self._grants[purpose]
 
-    def make(self, base: str, opts: pulumi.ResourceOptions) -> gcp.kms.CryptoKey:
-        """Make one more key in the ring, such as a tenant's."""
-        return self._key(base, self._ring, self._kept, opts)
+    def make(self, base: str, opts: pulumi.ResourceOptions, *, guarded: bool = True) -> gcp.kms.CryptoKey:
+        """Make one more key in the ring, such as a tenant's; `guarded` says whether it is to be kept at all."""
+        return self._key(base, self._ring, self._kept, opts, marks(guarded=guarded))
 
     def _make_ring(self, name: str, location: str) -> tuple[gcp.kms.KeyRing, KeptRing]:
         scope = self._scope
@@ -94,7 +95,14 @@ class Keys(pulumi.ComponentResource):
         self._grant(key, KeyPurpose.STORAGE, f"storage-{location}")
         return key
 
-    def _key(self, base: str, ring: gcp.kms.KeyRing, kept: KeptRing, opts: pulumi.ResourceOptions) -> gcp.kms.CryptoKey:
+    def _key(
+        self,
+        base: str,
+        ring: gcp.kms.KeyRing,
+        kept: KeptRing,
+        opts: pulumi.ResourceOptions,
+        further_labels: Mapping[str, str] | None = None,
+    ) -> gcp.kms.CryptoKey:
         choice, settings = kept.choose(base), self._args.settings
         return gcp.kms.CryptoKey(
             f"key-{base}",
@@ -106,7 +114,7 @@ class Keys(pulumi.ComponentResource):
             version_template=gcp.kms.CryptoKeyVersionTemplateArgs(
                 algorithm="GOOGLE_SYMMETRIC_ENCRYPTION", protection_level="HSM"
             ),
-            labels=dict(self._scope.labels),
+            labels={**self._scope.labels, **(further_labels or {})},
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(import_=choice.import_id)),
         )
 

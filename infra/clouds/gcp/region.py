@@ -6,11 +6,14 @@ import pulumi
 import pulumi_gcp as gcp
 import pulumi_kubernetes as k8s
 
+from infra.clouds.egress import Destination, Egress
 from infra.clouds.gcp.address_plan import AddressPlan
+from infra.clouds.gcp.cache import PORT as CACHE_PORT
 from infra.clouds.gcp.cache import Cache, CacheArgs
 from infra.clouds.gcp.cluster import Cluster, ClusterArgs
 from infra.clouds.gcp.cluster_access import ClusterAccess, ClusterAccessArgs
 from infra.clouds.gcp.compute_classes import ComputeClasses, ComputeClassesArgs
+from infra.clouds.gcp.database import PORT as DATABASE_PORT
 from infra.clouds.gcp.database import Database, DatabaseArgs
 from infra.clouds.gcp.firewall import Firewall, FirewallArgs
 from infra.clouds.gcp.gpu_direct import GpuDirect, GpuDirectArgs
@@ -21,6 +24,7 @@ from infra.clouds.gcp.identity import (
     NodeIdentity,
     WorkloadAccess,
     WorkloadAccessArgs,
+    identity_endpoint,
 )
 from infra.clouds.gcp.ingress import Ingress, IngressArgs, Origin
 from infra.clouds.gcp.keys import Keys, KeysArgs
@@ -43,10 +47,8 @@ from infra.clouds.region import Keys as KeysFacet
 from infra.clouds.region import Network as NetworkFacet
 from infra.clouds.region import Registry as RegistryFacet
 from infra.clouds.region import Storage as StorageFacet
+from infra.cluster.isolation import GATEWAY_PORT
 from infra.config import Cloud, Phase, StackSettings
-
-_GATEWAY_PORT = 8443
-"""The gateway's port on its pods (`infra/cluster/isolation.py`): endpoint groups lead to pods, not to the Service."""
 
 
 class GcpRegion(pulumi.ComponentResource):
@@ -145,6 +147,17 @@ class GcpRegion(pulumi.ComponentResource):
         return Endpoint(host=self._cache.host, port=self._cache.port)
 
     @property
+    def egress(self) -> Egress:
+        """Google's APIs and the data services by their endpoints, and the node's metadata server."""
+        plan = self._plan
+        return Egress(
+            object_store=Destination.at(f"{plan.google_apis}/32", ports=[443]),
+            database=Destination.at(plan.endpoints, ports=[DATABASE_PORT]),
+            cache=Destination.at(plan.endpoints, ports=[CACHE_PORT]),
+            identity=identity_endpoint(),
+        )
+
+    @property
     def tenants(self) -> Mapping[str, TenantPlace]:
         """What each tenant has of its own."""
         return self._tenants.places
@@ -157,9 +170,7 @@ class GcpRegion(pulumi.ComponentResource):
             host=ingress.host,
             address=ingress.address,
             service_annotations=ingress.service_annotations,
-            certificate=ingress.certificate.certificate,
-            private_key=ingress.certificate.private_key,
-            ca_certificate=ingress.certificate.ca_certificate,
+            certificate=ingress.certificate,
         )
 
     @property
@@ -184,7 +195,7 @@ class GcpRegion(pulumi.ComponentResource):
                 network=self._network.network_id,
                 inner_ranges=(settings.network.cidr, settings.network.pod_cidr),
                 google_apis=plan.google_apis,
-                origin_ports=(_GATEWAY_PORT,),
+                origin_ports=(GATEWAY_PORT,),  # endpoint groups lead to pods, not to the Service
                 front_only=settings.ingress.front_only,
             ),
             self._inside,

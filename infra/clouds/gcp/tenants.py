@@ -50,7 +50,9 @@ class Tenants(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self)
         label = f"tenant-{tenant.name}"
         kept = not scope.delete_data and tenant.state is not TenantState.LEAVING
-        key = args.keys.make(label, pulumi.ResourceOptions(parent=self, protect=kept))
+        key = args.keys.make(
+            label, pulumi.ResourceOptions(parent=self, protect=kept), guarded=not tenant.data_deletable
+        )
         gcp.kms.CryptoKeyIAMMember(
             f"{label}-key",
             crypto_key_id=key.id,

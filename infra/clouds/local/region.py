@@ -11,6 +11,7 @@ import pulumi_kubernetes as k8s
 import yaml
 
 from documents.values import BUILD
+from infra.clouds.egress import Egress
 from infra.clouds.region import (
     Cluster,
     GpuPools,
@@ -38,6 +39,7 @@ class LocalRegion(pulumi.ComponentResource):
     keys = Keys()
     database = None
     cache = None
+    egress = Egress()
     origin = None
     tunnel = None
     tenants: ClassVar[Mapping[str, TenantPlace]] = {}
@@ -122,9 +124,7 @@ class LocalRegion(pulumi.ComponentResource):
             host=host,
             address=address,
             service_annotations={},
-            certificate=certificate.certificate,
-            private_key=certificate.private_key,
-            ca_certificate=certificate.ca_certificate,
+            certificate=certificate,
         )
 
     def _make_cluster(self) -> EmbeddedCluster:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from infra.marks import LEAVING
+from infra.policy.inputs import Inputs
 from infra.policy.requirement import Requirement, at_least, given, is_true, none_of, not_true, one_of, table
 from infra.policy.rule import Check, Member, Rule, Severity, Stack, Subject
 
@@ -50,9 +52,14 @@ _LOCKS = (
 )
 
 
+def _leaving(inputs: Inputs) -> bool:
+    """Tell whether it is a leaving tenant's: the update after this one deletes it."""
+    return any(inputs.text(f"{tags}.{LEAVING}") == "true" for tags in ("tags", "labels"))
+
+
 def _protected(requirements: tuple[Requirement, ...]) -> Check:
     def check(subject: Subject) -> Iterator[str]:
-        if subject.setting.delete_data:
+        if subject.setting.delete_data or _leaving(subject.inputs):
             return
         if not subject.protect:
             yield "the resource option `protect` is not set"
@@ -64,7 +71,7 @@ def _protected(requirements: tuple[Requirement, ...]) -> Check:
 
 def _locked(member: Member, stack: Stack) -> Iterator[str]:
     """Azure's own delete protection of a resource is a lock, on it or on its resource group."""
-    if stack.setting.delete_data:
+    if stack.setting.delete_data or _leaving(member.outputs):
         return
     locks = [lock for lock in stack.of(*_LOCKS) if lock.outputs.text("level") == "CanNotDelete"]
     groups = {urn for used in member.uses.values() for urn in used if ":ResourceGroup::" in urn}

@@ -1,64 +1,29 @@
 """What a tenant gets inside the cluster, recorded without an engine (Pulumi's own mocks)."""
 
-import asyncio
 import datetime as dt
 from typing import Any
 
-import pulumi
-import pulumi_kubernetes as k8s
 import pytest
 
-from infra.clouds.region import Cluster, TenantPlace
+from infra.clouds import Region
 from infra.cluster import Isolation, Tenancy
 from tenants import Tenant, TenantState
-
-
-class Recorder(pulumi.runtime.Mocks):
-    def __init__(self) -> None:
-        self.made: dict[str, tuple[str, dict[str, Any]]] = {}
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        self.made[args.name] = (args.typ.rsplit(":", 1)[-1], args.inputs)
-        return f"{args.name}-id", args.inputs
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        raise AssertionError(args)
-
-    def of(self, tenant: str, kind: str) -> dict[str, Any]:
-        (found,) = (
-            inputs for name, (made, inputs) in self.made.items() if made == kind and name.startswith(f"{tenant}-")
-        )
-        return found
-
-
-class AnyRegion:
-    """A region as far as tenants need one."""
-
-    def __init__(self) -> None:
-        provider = k8s.Provider("cluster", kubeconfig="{}")
-        self.cluster = Cluster(provider=provider, kubeconfig=pulumi.Output.from_input("{}"), lifetime=None)
-        place = TenantPlace(
-            key=pulumi.Output.from_input("key"),
-            storage_uri=pulumi.Output.from_input("s3://bucket/tenants/acme"),
-            service_account_annotations={"cloud/identity": "acme-role"},
-        )
-        self.tenants = {"acme": place}
+from tests.infra.cluster.any_region import policies, reached, recorded
+from tests.infra.recording import Recorder
 
 
 def made_for(*tenants: Tenant) -> Recorder:
-    recorder = Recorder()
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    pulumi.runtime.set_mocks(recorder, project="modelfleet", stack="any")
-
-    @pulumi.runtime.test
-    def run() -> None:
-        region: Any = AnyRegion()
+    def program(region: Region) -> None:
         isolation = Isolation("isolation", region=region)
         for tenant in tenants:
             Tenancy(tenant, region=region, isolation=isolation)
 
-    run()
-    return recorder
+    return recorded(program)
+
+
+def of(made: Recorder, tenant: str, kind: str) -> dict[str, Any]:
+    (found,) = (inputs for name, inputs in made.of(kind).items() if name.startswith(f"{tenant}-"))
+    return found
 
 
 ACME = Tenant(name="acme", stacks=("any",), admins=("acme-admins",), priority=5000)
@@ -72,54 +37,57 @@ def both() -> Recorder:
 
 def test_another_tenant_adds_its_own_resources_and_changes_no_other(both: Recorder) -> None:
     alone = made_for(ACME)
-    assert {name: both.made[name] for name in alone.made} == alone.made
-    assert all(name.startswith("globex") for name in both.made.keys() - alone.made.keys())
+    assert all(both.made[key].inputs == args.inputs for key, args in alone.made.items())
+    added = both.made.keys() - alone.made.keys()
+    assert added
+    assert all(name.startswith("globex") for _, name in added)
 
 
 def test_its_namespace_admits_restricted_pods_only(both: Recorder) -> None:
-    metadata = both.of("acme", "Namespace")["metadata"]
+    metadata = of(both, "acme", "Namespace")["metadata"]
     assert metadata["name"] == "tenant-acme"
     assert metadata["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_its_pods_reach_each_other_the_gateway_and_names_and_nothing_else(both: Recorder) -> None:
-    policies = {
-        inputs["metadata"]["name"]: inputs["spec"]
-        for name, (kind, inputs) in both.made.items()
-        if kind == "NetworkPolicy" and name.startswith("acme-")
-    }
-    assert policies["deny"]["podSelector"] == {}
-    assert policies["deny"]["policyTypes"] == ["Ingress", "Egress"]
-    own = policies["own"]
+def test_its_pods_reach_each_other_the_gateway_its_files_and_names_and_nothing_else(both: Recorder) -> None:
+    found = policies(both, "acme-")
+    assert found["deny"]["podSelector"] == {}
+    assert found["deny"]["policyTypes"] == ["Ingress", "Egress"]
+    own = found["own"]
     assert own["ingress"] == [{"from": [{"podSelector": {}}]}]
-    itself, gateway, names = own["egress"]
+    itself, gateway, _, _, names = own["egress"]
     assert itself == {"to": [{"podSelector": {}}]}
     (peer,) = gateway["to"]
     assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "modelfleet"}
     assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] == "gateway"
     assert [port["port"] for port in gateway["ports"]] == [8443]
     assert {port["port"] for port in names["ports"]} == {53}
+    assert reached(own) == {"198.51.100.0/24": {443}, "169.254.0.1/32": {80}}
+
+
+def test_without_a_place_of_its_own_in_the_cloud_it_has_no_way_there(both: Recorder) -> None:
+    assert reached(policies(both, "globex-")["own"]) == {}
 
 
 def test_its_service_account_is_tied_to_its_cloud_identity_where_there_is_one(both: Recorder) -> None:
-    assert both.of("acme", "ServiceAccount")["metadata"]["annotations"] == {"cloud/identity": "acme-role"}
-    assert "annotations" not in both.of("globex", "ServiceAccount")["metadata"]
-    assert both.of("globex", "ServiceAccount")["automountServiceAccountToken"] is False
+    assert of(both, "acme", "ServiceAccount")["metadata"]["annotations"] == {"cloud/identity": "acme-role"}
+    assert "annotations" not in of(both, "globex", "ServiceAccount")["metadata"]
+    assert of(both, "globex", "ServiceAccount")["automountServiceAccountToken"] is False
 
 
 def test_roles_are_bound_to_the_groups_that_its_file_names(both: Recorder) -> None:
-    binding = both.of("acme", "RoleBinding")
+    binding = of(both, "acme", "RoleBinding")
     assert binding["roleRef"]["name"] == "admin"
     assert [subject["name"] for subject in binding["subjects"]] == ["acme-admins"]
-    assert not [name for name, (kind, _) in both.made.items() if kind == "RoleBinding" and name.startswith("globex")]
+    assert not [name for name in both.of("RoleBinding") if name.startswith("globex")]
 
 
 def test_its_pods_have_its_priority(both: Recorder) -> None:
-    assert both.of("acme", "PriorityClass")["value"] == 5000
+    assert of(both, "acme", "PriorityClass")["value"] == 5000
 
 
 def test_it_may_open_no_other_door(both: Recorder) -> None:
-    hard = both.of("acme", "ResourceQuota")["spec"]["hard"]
+    hard = of(both, "acme", "ResourceQuota")["spec"]["hard"]
     assert hard["services.nodeports"] == hard["services.loadbalancers"] == "0"
     assert hard["requests.nvidia.com/gpu"] == "0"
 
@@ -128,5 +96,5 @@ def test_a_suspended_tenant_keeps_its_objects_and_starts_nothing() -> None:
     suspended = ACME.model_copy(update={"state": TenantState.SUSPENDED, "suspended_since": dt.date(2026, 1, 1)})
     before, after = made_for(ACME), made_for(suspended)
     assert before.made.keys() == after.made.keys()
-    assert before.of("acme", "ResourceQuota")["spec"]["hard"]["pods"] == "50"
-    assert after.of("acme", "ResourceQuota")["spec"]["hard"]["pods"] == "0"
+    assert of(before, "acme", "ResourceQuota")["spec"]["hard"]["pods"] == "50"
+    assert of(after, "acme", "ResourceQuota")["spec"]["hard"]["pods"] == "0"

@@ -82,4 +82,6 @@ def test_a_lost_cloud_leaves_by_itself(front: Recorder) -> None:
     assert records["azure"]["records"] == ["m.azurefd.net"]
     assert records["aws"]["records"] == ["d1.cloudfront.net"]
     assert all(records[name]["healthCheckId"] for name in ("aws", "azure"))
+    for check in front.of("aws:route53/healthCheck:HealthCheck").values():
+        assert (check["type"], check["resourcePath"]) == ("HTTPS", "/healthz"), "a front without a region is no front"
     assert records["aws"]["name"] == "api.models.example.com"

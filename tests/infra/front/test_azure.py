@@ -100,6 +100,7 @@ def test_a_lost_front_drains_by_itself(front: Recorder) -> None:
     profile = front.one("trafficmanager:Profile")
     assert profile["trafficRoutingMethod"] == "Performance"
     assert profile["monitorConfig"]["intervalInSeconds"] == 10
+    assert (profile["monitorConfig"]["protocol"], profile["monitorConfig"]["path"]) == ("HTTPS", "/healthz")
     assert [endpoint["weight"] for endpoint in profile["endpoints"]] == [100, 1]  # Traffic Manager knows no zero
     clients = front.one("RecordSet", f"clients-{NAMES[0]}")
     assert (clients["relativeRecordSetName"], clients["recordType"]) == ("api", "CNAME")

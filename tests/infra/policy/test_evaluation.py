@@ -8,6 +8,7 @@ import pytest
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
 from documents import SettingsError
+from infra.marks import LEAVING
 from infra.policy.evaluation import Evaluation
 from infra.policy.exemptions import FILE, Exemption, read
 from infra.policy.inputs import Inputs
@@ -81,6 +82,14 @@ def test_data_that_is_taken_down_needs_no_protection() -> None:
     bucket = Resource("open", "gcp:kms/keyRing:KeyRing", {"location": "europe-west4"})
     assert broken(bucket) == {"data-protected"}
     assert broken(bucket, setting=Setting(cloud="gcp", delete_data=True)) == set()
+
+
+def test_a_leaving_tenant_s_data_needs_no_protection() -> None:
+    ring = {"location": "europe-west4"}
+    assert broken(Resource("open", "gcp:kms/keyRing:KeyRing", {**ring, "labels": {LEAVING: "false"}})) == {
+        "data-protected"
+    }
+    assert broken(Resource("open", "gcp:kms/keyRing:KeyRing", {**ring, "labels": {LEAVING: "true"}})) == set()
 
 
 def test_a_local_stack_s_load_balancer_is_its_own_machine_s() -> None:

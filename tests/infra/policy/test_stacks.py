@@ -1,6 +1,5 @@
 """Stacks of this repository keep to every rule, with no exemption: their programs, recorded without an engine."""
 
-import asyncio
 import json
 import runpy
 from collections.abc import Callable
@@ -18,6 +17,8 @@ from infra.policy.inputs import Inputs
 from infra.policy.pack import kind_of
 from infra.policy.rule import Member, Setting, Stack, Subject
 from infra.policy.rules import RULES
+from tenants import Tenant, TenantFolder, TenantState
+from tests.infra import recording
 from tests.infra.clouds.aws import recording as aws
 from tests.infra.clouds.azure import recording as azure
 from tests.infra.clouds.gcp import recording as gcp
@@ -54,28 +55,37 @@ class Monitor(pulumi.runtime.mocks.MockMonitor):
         return response
 
 
-@pytest.mark.parametrize("name", REGIONS)
-def test_a_stack_needs_no_exemption(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def violations(name: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Run a stack's program and judge all that it makes."""
     pytest.importorskip("pulumi_azure_native")
     config = yaml.safe_load((clone_dir() / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"]
     setting = Setting(cloud=config["modelfleet:cloud"])
     monitor = Monitor(REGIONS[name](), setting)
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    pulumi.runtime.set_mocks(monitor.mocks, project="modelfleet", stack=name, monitor=monitor)
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(texts))
     monkeypatch.setenv(CHECKED_VARIABLE, name)
     monkeypatch.setattr(pulumi, "get_stack", lambda: name)
-
-    @pulumi.runtime.test
-    def run() -> None:
-        runpy.run_path(str(clone_dir() / "infra"), run_name="__main__")
-
-    run()
+    recording.run(
+        lambda: runpy.run_path(str(clone_dir() / "infra"), run_name="__main__"),
+        monitor.mocks,
+        stack=name,
+        monitor=monitor,
+    )
     assert len(monitor.subjects) > 10
     judge = Evaluation(RULES, (), date(2026, 1, 1))
     whole = Stack(tuple(monitor.members), setting)
     verdicts = [judge.judge(subject) for subject in monitor.subjects]
     verdicts += [judge.judge_member(member, whole) for member in whole.members]
-    found = [f"{violation.urn.rpartition('$')[2]}: {violation}" for each in verdicts for violation in each.violations]
-    assert found == []
+    return [f"{violation.urn.rpartition('$')[2]}: {violation}" for each in verdicts for violation in each.violations]
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_a_stack_needs_no_exemption(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert violations(name, monkeypatch) == []
+
+
+@pytest.mark.parametrize("name", ["aws-us-east-1", "azure-westeurope"])
+def test_a_tenant_can_leave_under_the_rules(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaving = Tenant(name="acme", stacks=(name,), state=TenantState.LEAVING, suspended_since=date(2026, 1, 1))
+    monkeypatch.setattr(TenantFolder, "of_stack", lambda *_: (leaving,))
+    assert violations(name, monkeypatch) == []

@@ -18,7 +18,9 @@ import httpx
 import openai
 import pytest
 
+from infra.cluster.isolation import GATEWAY_HEALTH_PATH
 from service.gateway.settings import GatewaySettings
+from service.gateway.tls import ServerCertificate
 from tests.service.conftest import (
     MODEL_NAME,
     Certificate,
@@ -167,7 +169,7 @@ def test_openai_s_client_through_tls(server: ServiceProcess, open_door: OpenDoor
 def test_only_the_api_is_let_through(server: ServiceProcess, open_door: OpenDoor) -> None:
     door = open_door(server_url(server))
     with door.client() as client:
-        for path in ("/metrics", "/healthz", "/readyz", "/openapi.json", "/", "/v1/models/../../metrics", "/v1/x"):
+        for path in ("/metrics", "/readyz", "/openapi.json", "/", "/v1/models/../../metrics", "/v1/x"):
             answer = client.get(path)
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_url"), path
         assert client.get("/v1/%6dodels").status_code == 404
@@ -176,6 +178,25 @@ def test_only_the_api_is_let_through(server: ServiceProcess, open_door: OpenDoor
     with door.client("") as client:
         assert client.get("/v1/models", headers={"authorization": ""}).status_code == 401
         assert client.get("/v1/models", headers={"authorization": f"Basic {_KEY}"}).status_code == 401
+
+
+def test_key_and_chain_may_be_in_one_file(certificate: Certificate, tmp_path: Path) -> None:
+    one = tmp_path / "tls.pem"
+    one.write_bytes(certificate.key.read_bytes() + certificate.cert.read_bytes())
+    served = ServerCertificate(one, one)
+    served.reload()
+    assert served.context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_load_balancers_learn_without_a_key_whether_it_takes_requests(open_door: OpenDoor) -> None:
+    door = open_door("http://127.0.0.1:9")
+    with httpx.Client(base_url=door.url, verify=door.trust) as anybody:
+        for method in ("GET", "HEAD"):
+            answer = anybody.request(method, GATEWAY_HEALTH_PATH)
+            assert (answer.status_code, answer.content) == (200, b"")
+        assert anybody.post(GATEWAY_HEALTH_PATH).status_code == 405
+        assert anybody.get(f"{GATEWAY_HEALTH_PATH}/").status_code == 401, "nothing else is told without a key"
+    assert door.metric("modelfleet_gateway_requests_total") == 1, "who asks for health is not counted"
 
 
 def test_tls_below_1_2_and_plain_http_are_refused(server: ServiceProcess, open_door: OpenDoor) -> None:
@@ -394,6 +415,7 @@ async def test_drain_finishes_what_runs_and_serves_what_still_comes(open_door: O
             await asyncio.to_thread(eventually, lambda: door.metric("modelfleet_gateway_requests_in_flight") == 1)
             door.process.terminate()
             await asyncio.to_thread(eventually, lambda: httpx.get(f"{door.admin}/readyz").status_code == 503)
+            assert (await client.get(GATEWAY_HEALTH_PATH)).status_code == 503, "load balancers look elsewhere"
             late = await client.get("/v1/models")
             assert (late.text, late.headers["connection"]) == ("answer", "close")
             go.set()

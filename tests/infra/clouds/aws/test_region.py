@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.infra.clouds.aws.recording import Recorder, policy_of, revealed
+from infra.marks import LEAVING
+from tests.infra.clouds.aws.recording import Recorder, policy_of
+from tests.infra.recording import is_secret, revealed
 
 TABLE = {
     "network": ["aws:ec2/vpc:Vpc", "aws:ec2/natGateway:NatGateway", "aws:ec2/vpcEndpoint:VpcEndpoint"],
@@ -37,10 +39,10 @@ def test_every_part_is_there(region: Recorder, part: str) -> None:
 
 
 def test_data_is_protected_until_it_may_go(region: Recorder, make_region: Callable[..., Recorder]) -> None:
-    def protected(recorder: Recorder) -> set[str]:
+    def protected(recorder: Recorder) -> set[tuple[str, str]]:
         return {key for key, request in recorder.requests.items() if request.protect}
 
-    kept = {key for key in region.made if key.split("::")[0] in DATA}
+    kept = {(kind, name) for kind, name in region.made if kind in DATA}
     assert kept
     assert kept <= protected(region)
     (database,) = region.of("aws:rds/instance:Instance").values()
@@ -218,26 +220,51 @@ def test_a_tenant_reaches_its_own_prefix_and_key_and_no_other(region: Recorder) 
 
 def test_a_further_tenant_adds_its_own_resources_alone(region: Recorder, make_region: Callable[..., Recorder]) -> None:
     more = make_region(tenants=[{"name": name, "stacks": ["aws-us-east-1"]} for name in ("acme", "globex", "initech")])
-    assert {key for key in more.made if key not in region.made} == {
-        "aws:kms/key:Key::tenant-initech",
-        "aws:kms/alias:Alias::tenant-initech",
-        "aws:iam/role:Role::tenant-initech",
-        "aws:iam/rolePolicy:RolePolicy::tenant-initech",
-        "aws:eks/podIdentityAssociation:PodIdentityAssociation::tenant-initech",
+    assert more.made.keys() - region.made.keys() == {
+        ("aws:kms/key:Key", "tenant-initech"),
+        ("aws:kms/alias:Alias", "tenant-initech"),
+        ("aws:iam/role:Role", "tenant-initech"),
+        ("aws:iam/rolePolicy:RolePolicy", "tenant-initech"),
+        ("aws:eks/podIdentityAssociation:PodIdentityAssociation", "tenant-initech"),
     }
+
+
+def tenant_in(state: str) -> list[dict[str, Any]]:
+    return [{"name": "acme", "stacks": ["aws-us-east-1"], "state": state, "suspendedSince": "2026-01-01"}]
+
+
+def test_a_suspended_tenant_keeps_its_data_and_is_not_let_in(make_region: Callable[..., Recorder]) -> None:
+    made = make_region(tenants=tenant_in("suspended"))
+    assert made.requests["aws:kms/key:Key", "tenant-acme"].protect
+    assert "tenant-acme" not in made.of("aws:iam/role:Role")
+    assert "tenant-acme" not in made.of("aws:eks/podIdentityAssociation:PodIdentityAssociation")
+    (rule,) = made.of("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")["data"]["rules"]
+    assert rule["filter"]["prefix"] == ""
+
+
+def test_a_leaving_tenant_s_files_are_deleted_before_its_key_is(make_region: Callable[..., Recorder]) -> None:
+    made = make_region(tenants=tenant_in("leaving"))
+    assert not made.requests["aws:kms/key:Key", "tenant-acme"].protect
+    assert made.of("aws:kms/key:Key")["tenant-acme"]["tags"][LEAVING] == "true", "the policy pack goes by it"
+    rules = made.of("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")["data"]["rules"]
+    emptying = [rule for rule in rules if rule["filter"]["prefix"] == "tenants/acme/"]
+    assert [rule["expiration"] for rule in emptying] == [{"days": 1}, {"expiredObjectDeleteMarker": True}]
+    assert emptying[0]["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
 
 
 def test_before_the_api_can_be_reached_nothing_is_put_into_the_cluster(make_region: Callable[..., Recorder]) -> None:
     region = make_region(phase="cloud")
-    assert not [key for key in region.made if key.startswith("kubernetes:")]
+    assert not [kind for kind, _ in region.made if kind.startswith("kubernetes:")]
     assert region.of("aws:eks/nodeGroup:NodeGroup")
 
 
 def test_every_resource_says_whose_it_is(region: Recorder) -> None:
     untagged = [
-        key
-        for key, made in region.made.items()
-        if key.startswith("aws:") and isinstance(made.get("tags"), dict) and made["tags"].get("environment") is None
+        (kind, name)
+        for (kind, name), made in region.made.items()
+        if kind.startswith("aws:")
+        and isinstance(made.inputs.get("tags"), dict)
+        and made.inputs["tags"].get("environment") is None
     ]
     assert not untagged
     tags: dict[str, Any] = region.of("aws:eks/nodeGroup:NodeGroup")["system"]["tags"]
@@ -246,11 +273,12 @@ def test_every_resource_says_whose_it_is(region: Recorder) -> None:
 
 def test_workloads_go_before_what_serves_them(region: Recorder) -> None:
     """Whatever is applied through the provider `workloads` is deleted before pools and controllers."""
-    depended = " ".join(region.requests["pulumi:providers:kubernetes::workloads"].dependencies)
+    depended = " ".join(region.requests["pulumi:providers:kubernetes", "workloads"].dependencies)
     for kind in ("NodeGroup::h100-reservation", "Addon::coredns", "Deployment::aws-load-balancer-controller"):
         assert kind in depended
 
 
 def test_private_keys_are_secret(region: Recorder) -> None:
     (imported,) = region.of("aws:acm/certificate:Certificate").values()
+    assert is_secret(imported["privateKey"])
     assert revealed(imported["privateKey"]) == "PRIVATE"

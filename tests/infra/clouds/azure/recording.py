@@ -1,12 +1,10 @@
 """Programs of Azure's stacks, recorded without an engine (Pulumi's own mocks)."""
 
-import asyncio
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -14,8 +12,8 @@ import yaml
 
 from infra.config import StackSettings, from_stack_file
 from tenants import Tenant, TenantState
+from tests.infra import recording
 
-ROOT = Path(__file__).parents[4]
 STACK = "azure-westeurope"
 TENANTS = (
     Tenant(name="acme", stacks=(STACK,)),
@@ -23,7 +21,6 @@ TENANTS = (
     Tenant(name="initech", stacks=(STACK,), state=TenantState.LEAVING, suspended_since=date(2026, 1, 1)),
 )
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
-SECRET_MARK = "4dabf18193072939515e22adb298388d"
 
 KUBECONFIG = yaml.safe_dump(
     {
@@ -53,7 +50,6 @@ COMPUTED: dict[str, dict[str, Any]] = {
     "azure-native:cdn:AFDCustomDomain": {"validationProperties": {"validationToken": "token", "expirationDate": ""}},
     "azure-native:dns:Zone": {"nameServers": ["ns1.invalid.", "ns2.invalid."]},
     "azure-native:trafficmanager:Profile": {"dnsConfig": {"fqdn": "models.trafficmanager.invalid"}},
-    "modelfleet:local:Certificate": {"certificate": "CERT", "privateKey": "KEY", "caCertificate": "CA", "notAfter": ""},
 }
 
 CALLS: dict[str, dict[str, Any]] = {
@@ -89,32 +85,29 @@ _NAMES = (
 
 
 @dataclass
-class Recorder(pulumi.runtime.Mocks):
-    """Everything that a program registered: its inputs and what the engine was told of it."""
+class Recorder(recording.Recorder):
+    """Everything that a program registered, and what the engine was told of it."""
 
-    made: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     options: dict[tuple[str, str], pulumi.ResourceOptions] = field(default_factory=dict)
 
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        self.made[args.typ, args.name] = dict(args.inputs)
+    def identifier(self, args: pulumi.runtime.MockResourceArgs) -> str:
+        return f"/subscriptions/{SUBSCRIPTION}/{args.typ}/{args.name}"
+
+    def outputs(self, args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
         name = next((args.inputs[key] for key in _NAMES if key in args.inputs), args.name)
         own = {"azure-native:storage:StorageAccount": "accountName", "azure-native:cdn:AFDEndpoint": "endpointName"}
         name = args.inputs.get(own.get(args.typ, ""), name)
-        outputs = {"name": name, **args.inputs, **COMPUTED.get(args.typ, {})}
+        outputs = {"name": args.inputs.get("name", name), **super().outputs(args), **COMPUTED.get(args.typ, {})}
         if args.typ == "azure-native:keyvault:Vault":
             outputs["properties"] = {**args.inputs["properties"], "vaultUri": f"https://{name}.vault.invalid/"}
         identity = args.inputs.get("identity")
         if isinstance(identity, dict):  # given as a list of ids, answered as a map by id
             given = identity.get("userAssignedIdentities") or []
             outputs["identity"] = {**identity, "userAssignedIdentities": {one: {} for one in given}}
-        return f"/subscriptions/{SUBSCRIPTION}/{args.typ}/{args.name}", outputs
+        return outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         return CALLS[args.token], []
-
-    def of(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Inputs of all resources of a type, without its package, by name."""
-        return {name: inputs for (typ, name), inputs in self.made.items() if typ.endswith(f":{kind}")}
 
     def note(self, args: pulumi.ResourceTransformationArgs) -> None:
         """A transformation that changes nothing and keeps what the engine is told about a resource."""
@@ -125,14 +118,6 @@ class Recorder(pulumi.runtime.Mocks):
         (found,) = (opts for (typ, known), opts in self.options.items() if typ.endswith(f":{kind}") and known == name)
         return found
 
-    def one(self, kind: str, name: str | None = None) -> dict[str, Any]:
-        """Inputs of the only resource of a type, or of the one with this name."""
-        found = self.of(kind)
-        if name is not None:
-            return found[name]
-        (only,) = found.values()
-        return only
-
 
 def record(program: Callable[[pulumi.ResourceOptions], object], stack: str) -> Recorder:
     """Run a program to its end and give what it registered.
@@ -142,16 +127,14 @@ def record(program: Callable[[pulumi.ResourceOptions], object], stack: str) -> R
         stack: Name of the stack.
     """
     recorder = Recorder()
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    pulumi.runtime.set_mocks(recorder, project="modelfleet", stack=stack)
     options = pulumi.ResourceOptions(transformations=[recorder.note])
-    pulumi.runtime.test(lambda: program(options))()
+    recording.run(lambda: program(options), recorder, stack=stack)
     return recorder
 
 
 def settings_of(stack: str, **changed: Any) -> StackSettings:
     """What a stack file of the repository says, with some keys changed."""
-    return from_stack_file(ROOT / f"Pulumi.{stack}.yaml").model_copy(update=changed)
+    return from_stack_file(recording.ROOT / f"Pulumi.{stack}.yaml").model_copy(update=changed)
 
 
 @cache

@@ -3,14 +3,16 @@
 import re
 from typing import Any
 
+import pulumi
 import pytest
+import yaml
 
 from infra.clouds.azure import AzureRegion
-from infra.clouds.azure.ingress import IngressArgs, _annotations
+from infra.clouds.azure.ingress import _annotations
 from infra.clouds.azure.roles import Role
-from infra.clouds.azure.scope import Scope
 from infra.clouds.azure.subnets import cut
-from infra.config import ApiAccess, ApiSettings, DatabaseSettings, NatMode, NetworkSettings, Phase
+from infra.clouds.region import VaultCertificate
+from infra.config import ApiAccess, ApiSettings, DatabaseSettings, IngressSettings, NatMode, NetworkSettings, Phase
 from tests.infra.clouds.azure.recording import STACK, Recorder, record, settings_of, whole_region
 
 
@@ -178,7 +180,7 @@ def test_audit_logs_and_flows_are_recorded(region: Recorder) -> None:
 
 
 def test_every_resource_is_tagged_and_placed(region: Recorder) -> None:
-    tagged = [made for made in region.made.values() if "tags" in made]
+    tagged = [made.inputs for made in region.made.values() if "tags" in made.inputs]
     assert len(tagged) > 40
     for made in tagged:
         assert made["tags"]["modelfleet-stack"] == STACK
@@ -200,15 +202,66 @@ def test_names_fit_azure(region: Recorder) -> None:
 
 
 def test_the_origin_is_reached_by_private_link_only(region: Recorder) -> None:
-
     settings = settings_of(STACK)
-    args = IngressArgs(Scope.of(STACK, settings), cut(settings.network.cidr, 3), "nodes", settings.ingress)
-    annotations = {key.rsplit("azure-", 1)[-1]: value for key, value in _annotations(args, "origin").items()}
+    ranges = cut(settings.network.cidr, 3)
+    made = _annotations(settings.ingress, ranges, "origin")
+    annotations = {key.rsplit("azure-", 1)[-1]: value for key, value in made.items()}
     assert annotations["load-balancer-internal"] == "true"
     assert annotations["pls-create"] == "true"
-    assert annotations["allowed-ip-ranges"] == args.ranges.private_link
+    assert annotations["allowed-ip-ranges"] == ranges.private_link
     assert annotations["deny-all-except-load-balancer-source-ranges"] == "true"
     assert region.of("PublicIPAddress").keys() == {"bastion-address"}
+
+
+def test_its_certificate_never_passes_through_the_program(region: Recorder) -> None:
+    assert not region.of("modelfleet:local:Certificate")
+    allowed = region.one("RoleAssignment", "gateway-certificate")
+    assert allowed["scope"].endswith("/vaults/example-certificates/secrets/azure-westeurope")
+    assert allowed["roleDefinitionId"].endswith(Role.KEY_VAULT_SECRETS_USER)
+    addons = region.one("ManagedCluster")["addonProfiles"]
+    assert addons["azureKeyvaultSecretsProvider"]["enabled"] is True
+
+
+def test_the_gateway_mounts_its_certificate_under_its_own_identity() -> None:
+    def program(options: pulumi.ResourceOptions) -> None:
+        region = AzureRegion("region", settings_of(STACK), options)
+        certificate = region.ingress.certificate
+        assert isinstance(certificate, VaultCertificate)
+        source = certificate.volume("modelfleet", pulumi.ResourceOptions(parent=region))
+        pulumi.Output.from_input(source.volume_attributes).apply(mounted.append)
+
+    mounted: list[Any] = []
+    made = record(program, STACK)
+    assert mounted == [{"secretProviderClass": "gateway-certificate"}]
+    provider = made.one("SecretProviderClass")
+    assert provider["metadata"] == {"name": "gateway-certificate", "namespace": "modelfleet"}
+    parameters = provider["spec"]["parameters"]
+    assert (parameters["clientID"], parameters["tenantId"]) == ("client", "tenant")
+    assert parameters["keyvaultName"] == "example-certificates"
+    (wanted,) = yaml.safe_load(parameters["objects"])["array"]
+    assert yaml.safe_load(wanted) == {
+        "objectName": "azure-westeurope",
+        "objectType": "secret",
+        "objectAlias": "tls.pem",
+    }
+
+
+def test_without_a_certificate_in_a_vault_the_region_makes_its_own() -> None:
+    made = made_with(ingress=IngressSettings(host="models.bank.example.com", front_only=False))
+    assert "models.bank.example.com" in made.one("modelfleet:local:Certificate")["hosts"]
+    assert "azureKeyvaultSecretsProvider" not in made.one("ManagedCluster")["addonProfiles"]
+
+
+def test_pods_reach_data_services_and_no_vault(region: Recorder) -> None:
+    ranges = cut(settings_of(STACK).network.cidr, 3)
+    (network,) = region.of("VirtualNetwork").values()
+    subnets = {subnet["name"]: subnet for subnet in network["subnets"]}
+    assert subnets["endpoints"]["addressPrefix"] == ranges.endpoints
+    platform = {
+        name for name, made in region.of("network:PrivateEndpoint").items() if "platform" in made["subnet"]["id"]
+    }
+    assert {"vault-endpoint", "registry-endpoint"} <= platform
+    assert not platform & {"database-endpoint", "cache-endpoint", "models-endpoint"}
 
 
 def test_objects_in_the_cluster_wait_for_its_tunnel() -> None:

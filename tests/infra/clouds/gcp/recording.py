@@ -1,20 +1,17 @@
-"""Runs a part of the program without an engine (Pulumi's own mocks), and keeps what it asked for."""
+"""Programs of Google Cloud's stacks, recorded without an engine."""
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
 from infra.config import StackSettings, from_stack_file
+from tests.infra import recording
+from tests.infra.recording import ROOT, revealed
 
-ROOT = Path(__file__).parents[4]
 STACK = "gcp-europe-west4"
 PROJECT, NUMBER = "modelfleet-production", "123456789012"
-
-_SECRET = "4dabf18193072939515e22adb298388d"
 
 
 def _account(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
@@ -52,7 +49,6 @@ COMPUTED: dict[str, Callable[[pulumi.runtime.MockResourceArgs], dict[str, Any]]]
             }
         ]
     },
-    "Certificate": lambda _: {"certificate": "CERT", "privateKey": "KEY", "caCertificate": "CA", "notAfter": ""},
     "DnsAuthorization": lambda _: {
         "dnsResourceRecords": [{"name": "_acme-challenge.x.", "type": "CNAME", "data": "y."}]
     },
@@ -60,19 +56,9 @@ COMPUTED: dict[str, Callable[[pulumi.runtime.MockResourceArgs], dict[str, Any]]]
 """Outputs that the program reads, as the cloud would fill them in, by the last part of the type."""
 
 
-def computed(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
-    """The outputs of a resource that is no input."""
-    name = args.inputs.get("name") or args.name
-    if args.typ.startswith("modelfleet:gcp:"):
-        return {}
-    kind = args.typ.rsplit(":", 1)[-1]
-    special = COMPUTED[kind](args) if kind in COMPUTED else {}
-    return {"name": name, "selfLink": f"https://compute/{name}", **special}
-
-
 @dataclass
-class Recorder(pulumi.runtime.Mocks):
-    """What was asked for: inputs by type and name, and answers to give to questions.
+class Recorder(recording.Recorder):
+    """What was asked for, and answers to give to questions.
 
     Attributes:
         rings: Names of key rings that the cloud has.
@@ -81,12 +67,13 @@ class Recorder(pulumi.runtime.Mocks):
 
     rings: tuple[str, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
-    made: dict[tuple[str, str], pulumi.runtime.MockResourceArgs] = field(default_factory=dict)
 
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        assert (args.typ, args.name) not in self.made, f"{args.typ} {args.name} is there twice"
-        self.made[args.typ, args.name] = args
-        return f"{args.name}-id", {**args.inputs, **computed(args)}
+    def outputs(self, args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
+        name = args.inputs.get("name") or args.name
+        if args.typ.startswith("modelfleet:gcp:"):
+            return {}
+        own = COMPUTED.get(args.typ.rsplit(":", 1)[-1], lambda _: {})(args)
+        return {"name": name, "selfLink": f"https://compute/{name}", **own, **super().outputs(args)}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         match args.token:
@@ -103,23 +90,12 @@ class Recorder(pulumi.runtime.Mocks):
                 raise AssertionError(token)
 
     def of(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Inputs of all resources whose type ends so, by name."""
-        return {name: plain(args.inputs) for (token, name), args in self.made.items() if token.endswith(f":{kind}")}
-
-    def one(self, kind: str, name: str) -> dict[str, Any]:
-        return self.of(kind)[name]
+        return {name: revealed(inputs) for name, inputs in super().of(kind).items()}
 
 
 def _key(ring: str, name: str, state: str) -> dict[str, Any]:
     path = f"{ring}/cryptoKeys/{name}"
     return {"id": path, "name": name, "primaries": [{"name": f"{path}/cryptoKeyVersions/1", "state": state}]}
-
-
-def plain(value: Any) -> Any:
-    """A value without the marks of secrets."""
-    if isinstance(value, dict):
-        return plain(value["value"]) if _SECRET in value else {key: plain(inner) for key, inner in value.items()}
-    return [plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def settings(**changes: object) -> StackSettings:
@@ -130,12 +106,5 @@ def settings(**changes: object) -> StackSettings:
 def record(program: Callable[[], object], recorder: Recorder | None = None, stack: str = STACK) -> Recorder:
     """Run `program` and give what it asked for."""
     recorder = recorder or Recorder()
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    pulumi.runtime.set_mocks(recorder, project="modelfleet", stack=stack)
-
-    @pulumi.runtime.test
-    def run() -> None:
-        program()
-
-    run()
+    recording.run(program, recorder, stack=stack)
     return recorder
