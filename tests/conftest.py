@@ -4,6 +4,9 @@ import os
 import signal
 from pathlib import Path
 
+# One cluster for every test that wants a running one, wherever it stands.
+pytest_plugins = ("tests.toolchain.cluster.fixtures",)
+
 if not Path("/dev/nvidia0").exists():
     # Triton reads this when it is first imported, even by torch: from then on its functions are interpreted, or not.
     os.environ.setdefault("TRITON_INTERPRET", "1")

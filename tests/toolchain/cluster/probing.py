@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,17 @@ _PATHS = {
     "Service": "/api/v1/namespaces/{namespace}/services",
     "Secret": "/api/v1/namespaces/{namespace}/secrets",
     "PersistentVolumeClaim": "/api/v1/namespaces/{namespace}/persistentvolumeclaims",
+    "ResourceQuota": "/api/v1/namespaces/{namespace}/resourcequotas",
+    "LimitRange": "/api/v1/namespaces/{namespace}/limitranges",
+    "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings",
+    "PriorityClass": "/apis/scheduling.k8s.io/v1/priorityclasses",
 }
+
+_LEAST = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+_UNPRIVILEGED = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+"""What Pod Security "restricted" asks of a container, and of its pod."""
 
 
 def eventually(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
@@ -81,7 +90,15 @@ class Kubernetes:
         return name
 
     def pod(
-        self, namespace: str, name: str, *, ports: tuple[int, ...] = (8080,), wait: bool = True, **spec: Any
+        self,
+        namespace: str,
+        name: str,
+        *,
+        ports: tuple[int, ...] = (8080,),
+        wait: bool = True,
+        labels: Mapping[str, str] | None = None,
+        restricted: bool = False,
+        **spec: Any,
     ) -> str:
         """Make a probe pod labelled ``app=<name>`` and return its address."""
         volumes = spec.pop("volumes", [])
@@ -90,7 +107,7 @@ class Kubernetes:
             {
                 "apiVersion": "v1",
                 "kind": "Pod",
-                "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}},
+                "metadata": {"name": name, "namespace": namespace, "labels": {"app": name, **(labels or {})}},
                 "spec": {
                     "terminationGracePeriodSeconds": 1,
                     "automountServiceAccountToken": False,
@@ -102,9 +119,11 @@ class Kubernetes:
                             "ports": [{"containerPort": ports[0], "name": "web"}],
                             "readinessProbe": {"httpGet": {"path": "/", "port": ports[0]}, "periodSeconds": 1},
                             "volumeMounts": mounts,
+                            "securityContext": _LEAST if restricted else {},
                         }
                     ],
                     "volumes": volumes,
+                    "securityContext": _UNPRIVILEGED if restricted else {},
                     **spec,
                 },
             }

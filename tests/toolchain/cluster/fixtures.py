@@ -1,4 +1,4 @@
-"""A real cluster for the tests of this folder.
+"""A real cluster, shared by all tests that want one.
 
 Its name, state folder and leases are the tests' own, so that they run beside anybody's cluster.
 """
