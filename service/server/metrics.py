@@ -55,12 +55,16 @@ class Snapshot:
 
 
 class ServerMetrics:
-    """The server's metrics, in a registry of their own."""
+    """The server's metrics, in a registry of their own.
+
+    Attributes:
+        families: what is measured of each request.
+    """
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self._families = RequestFamilies(registry)
+        self.families = RequestFamilies(registry)
         self._engine = _EngineCollector()
         registry.register(self._engine)
         self._http = Counter(
@@ -77,7 +81,7 @@ class ServerMetrics:
 
     def request(self, model_name: str, request: GenerationRequest) -> RequestClock:
         """Follows one admitted request."""
-        return RequestClock(self._families, model_name, request)
+        return RequestClock(self.families, model_name, request)
 
     def observe_http(self, *, path: str, method: str, status: int, duration_s: float, scope: Scope) -> None:
         """One HTTP request is over. Unknown paths share a label: clients choose them."""

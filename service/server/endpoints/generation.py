@@ -41,7 +41,12 @@ PRIORITY_HEADER = "x-modelfleet-priority"
 """The best class that the tenant may have, by the name of `Priority`; ``normal`` where it is left out."""
 
 _FINGERPRINT_LENGTH = 12
-_EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+_EVENT = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {"data": {"type": "string", "description": "A chunk as JSON; at last `[DONE]`, or an error."}},
+}
+_EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"itemSchema": _EVENT}}}}
 
 
 def router(settings: ServerSettings, serving: Serving, metrics: ServerMetrics, tracing: Tracing | None) -> APIRouter:
@@ -147,6 +152,7 @@ class _Generation:
     ) -> list[GenerationRequest]:
         request_id = request.state.request_id
         tenant = request.headers.get(TENANT_HEADER, "")
+        request.state.tenant = tenant or None  # for the access log
         limit_s = self._settings.request_timeout_s
         return [
             GenerationRequest(

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from service.engine.interface import ChatMessage
-from service.server.protocol.fields import Body, Text
+from service.server.protocol.fields import WHOLE, Body, Text
 from service.server.protocol.generation import TOP_LOGPROBS, GenerationBody
 
 # Far above any real conversation, low enough that no template runs for minutes.
@@ -68,14 +68,14 @@ class ChatBody(GenerationBody):
     }
 
     messages: list[MessageBody] = Field(min_length=1, max_length=MESSAGES)
-    max_tokens: Annotated[int, Field(ge=1)] | None = Field(
+    max_tokens: Annotated[int, Field(ge=1), WHOLE] | None = Field(
         default=None, description="Where left out: as many as the context has room for."
     )
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = Field(
+    max_completion_tokens: Annotated[int, Field(ge=1), WHOLE] | None = Field(
         default=None, description="The newer name of max_tokens."
     )
     logprobs: bool | None = Field(default=None, description="Log-probabilities of each token.")
-    top_logprobs: Annotated[int, Field(ge=0, le=TOP_LOGPROBS)] | None = Field(
+    top_logprobs: Annotated[int, Field(ge=0, le=TOP_LOGPROBS), WHOLE] | None = Field(
         default=None, description="How many alternatives to each token come with logprobs."
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from service.server.protocol.fields import Text, TokenId, unsupported
+from service.server.protocol.fields import WHOLE, Text, TokenId, unsupported
 from service.server.protocol.generation import CHOICES, TOP_LOGPROBS, GenerationBody
 
 _TOKENS_DEFAULT = 16
@@ -44,14 +44,14 @@ class CompletionBody(GenerationBody):
     neutral: ClassVar[dict[str, tuple[object, ...]]] = {**GenerationBody.neutral, "suffix": ("",)}
 
     prompt: Prompt = Field(description="A text, its token ids, or a list of either: one answer for each.")
-    max_tokens: Annotated[int, Field(ge=1)] | None = Field(
+    max_tokens: Annotated[int, Field(ge=1), WHOLE] | None = Field(
         default=None, description=f"{_TOKENS_DEFAULT} where left out."
     )
-    logprobs: Annotated[int, Field(ge=0, le=TOP_LOGPROBS)] | None = Field(
+    logprobs: Annotated[int, Field(ge=0, le=TOP_LOGPROBS), WHOLE] | None = Field(
         default=None, description="Log-probabilities of each token and of this many alternatives."
     )
     echo: bool | None = Field(default=None, description="Begin each answer with its prompt.")
-    best_of: Annotated[int, Field(ge=1)] | None = Field(
+    best_of: Annotated[int, Field(ge=1), WHOLE] | None = Field(
         default=None, description="Accepted where it equals n: there is no choosing among more."
     )
 

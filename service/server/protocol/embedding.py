@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from service.server.protocol.completion import Prompt, each_prompt
-from service.server.protocol.fields import Body, Text
+from service.server.protocol.fields import WHOLE, Body, Text
 
 # OpenAI's documented limit.
 _INPUTS = 2048
@@ -22,7 +22,7 @@ class EmbeddingBody(Body):
     encoding_format: Literal["float", "base64"] | None = Field(
         default=None, description="base64: little-endian 32-bit floats; float where left out."
     )
-    dimensions: Annotated[int, Field(ge=1)] | None = Field(
+    dimensions: Annotated[int, Field(ge=1), WHOLE] | None = Field(
         default=None, description="Keep this many of a vector's first numbers, where the model allows it."
     )
     user: Text | None = Field(default=None, description="Accepted; not used.")

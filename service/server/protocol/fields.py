@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 UNSUPPORTED = "unsupported_parameter"
@@ -30,8 +30,15 @@ def _whole_characters(text: str) -> str:
     return text
 
 
+def _whole_number(value: object) -> object:
+    """Takes 2.0 for 2, as JSON Schema does: JSON knows one kind of number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Text = Annotated[str, AfterValidator(_whole_characters)]
-TokenId = Annotated[int, Field(ge=0)]
+WHOLE = BeforeValidator(_whole_number)
+"""Behind an integer's bounds: the document then still names those."""
+TokenId = Annotated[int, Field(ge=0), WHOLE]
 
 
 class Body(BaseModel):

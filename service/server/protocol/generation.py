@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.engine.interface import Priority, SamplingDefaults, SamplingParams
-from service.server.protocol.fields import Body, Text, unsupported
+from service.server.protocol.fields import WHOLE, Body, Text, unsupported
 from service.server.protocol.response_format import ResponseFormat  # noqa: TC001 - pydantic reads it
 
 Number = TypeVar("Number", int, float)
@@ -60,16 +60,19 @@ class GenerationBody(Body):
     client_names: ClassVar[dict[str, str]] = {"grammar": "response_format"}
 
     model: Text = Field(description="Name of the model, as `/v1/models` lists it.")
-    n: Annotated[int, Field(ge=1, le=CHOICES)] | None = Field(default=None, description="Answers to each prompt.")
+    n: Annotated[int, Field(ge=1, le=CHOICES), WHOLE] | None = Field(
+        default=None, description="Answers to each prompt."
+    )
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=-1)] | None = Field(default=None, description="-1 or 0: all tokens.")
+    top_k: Annotated[int, Field(ge=-1), WHOLE] | None = Field(default=None, description="-1 or 0: all tokens.")
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    repetition_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    # Nearer to 0 it would lift logits beyond what a float holds.
+    repetition_penalty: Annotated[float, Field(ge=0.01, le=10)] | None = None
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
-    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63), WHOLE] | None = None
     stop: Text | list[Text] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None

@@ -218,5 +218,11 @@ def test_tokens_there_and_back(server: ServiceProcess) -> None:
     assert chat["token_strs"] is None
 
 
+def test_numbers_are_whole_by_their_value(client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {"prompt": [65.0, 66], "max_tokens": 3.0, "n": 1.0, "top_k": 1.0}
+    answer = client.post("/completions", body={"model": MODEL_NAME, **asked}, cast_to=httpx.Response).json()
+    assert (answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"]) == (2, 3)
+
+
 def test_the_version(server: ServiceProcess) -> None:
     assert set(httpx.get(server.url("/version")).json()) == {"version"}
