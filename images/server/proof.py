@@ -14,6 +14,7 @@ _ALSO_NEEDED = (
     "fastapi",
     "httptools",
     "jinja2.sandbox",
+    "llguidance.numpy",
     "obstore.store",
     "prometheus_client",
     "pydantic_settings",
