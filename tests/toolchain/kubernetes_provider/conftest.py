@@ -111,9 +111,16 @@ class ControlPlane:
     def delete(self, path: str) -> None:
         self.client.delete(path)
 
-    def resource_count(self) -> int:
-        kinds = ("configmaps", "secrets", "services", "namespaces")
-        return sum(len((self.get(f"/api/v1/{kind}") or {})["items"]) for kind in kinds)
+    def objects(self) -> set[tuple[str, str, str]]:
+        """Kind, namespace and name of what tests made; the server makes some of its own long after its start."""
+        found = set()
+        for kind in ("configmaps", "secrets", "services", "namespaces"):
+            for item in (self.get(f"/api/v1/{kind}") or {})["items"]:
+                name = item["metadata"]["name"]
+                namespace = item["metadata"].get("namespace", name)
+                if namespace != "default" and not namespace.startswith("kube-"):
+                    found.add((kind, namespace, name))
+        return found
 
 
 @pytest.fixture(scope="session")

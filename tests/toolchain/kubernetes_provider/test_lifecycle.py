@@ -23,10 +23,10 @@ def config_map(name: str = "settings", **arguments: Any) -> Callable[[], None]:
 
 def test_a_resource_is_created_named_kept_and_deleted(make_stack: Any, control_plane: Any, namespace: str) -> None:
     stack = make_stack(config_map(data={"a": "1"}))
-    before = control_plane.resource_count()
+    before = control_plane.objects()
     preview = stack.preview()
     assert preview.change_summary.get("create") == 2
-    assert control_plane.resource_count() == before, "a preview touches nothing"
+    assert control_plane.objects() == before, "a preview touches nothing"
 
     name = stack.up().outputs["name"].value
     prefix, _, digits = name.rpartition("-")
