@@ -31,7 +31,7 @@ from service.weights.store import fetch, publish
 from toolchain.locations import cache_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
 ROUNDS = 5
 FILES = 2
@@ -81,9 +81,9 @@ def main() -> int:
         for way in ways
     }
     file = report.write("weights", {"rounds": ROUNDS, "bytes": FILES * FILE_BYTES, "files": FILES, "ways": figures})
-    for name, found in figures.items():
-        ratio = f", {found['of_peer']}x of {found['peer']}" if "peer" in found else ""
-        print(f"{name}: {found['bytes_per_s'] / 1e6:.0f} MB/s{ratio}")  # noqa: T201
+    for way in ways:
+        ratio = f", {rates[way.name] / rates[way.peer]:.2f}x of {way.peer}" if way.peer else ""
+        print(f"{way.name}: {rates[way.name] / 1e6:.0f} MB/s{ratio}")  # noqa: T201
     print(file)  # noqa: T201
     return 0
 
@@ -140,7 +140,7 @@ def _sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _object_store() -> Iterator[str]:
+def _object_store() -> Generator[str]:
     """Moto's server in a process of its own, with the environment set so that clients find it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"

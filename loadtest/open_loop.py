@@ -66,7 +66,7 @@ async def run(
     arrivals: Iterable[float],
     *,
     load: Load,
-    on_outcome: Callable[[Outcome], None],
+    on_outcome: Callable[[Outcome], object],
     stop: asyncio.Event,
 ) -> int:
     """Send all requests and wait for their answers.

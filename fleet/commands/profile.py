@@ -1,5 +1,6 @@
 """`fleet profile`: where the time goes, in the engine under a workload or in a running process."""
 
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +27,8 @@ app = typer.Typer(help="Show where the time goes: traces and flame graphs.", no_
 Native = Annotated[bool, typer.Option("--native", help="Also show compiled code's functions in the flame graph")]
 _SHOWN = 15
 _SAMPLED_ROUNDS = 3
+# The profiler of torch writes of missing GPUs and of its own threads as errors; read when torch is loaded.
+_NO_LOG = "99"
 
 _ENGINE = """Run a workload on the engine in this process, and record where its time goes.
 
@@ -72,6 +75,7 @@ def engine(
     from loadtest.errors import LoadTestError  # noqa: PLC0415
     from loadtest.lengths import LengthsError  # noqa: PLC0415
 
+    os.environ.setdefault("KINETO_LOG_LEVEL", _NO_LOG)
     bench_engine = engine_part()
     from fleet.engine_trace import StepTrace  # noqa: PLC0415 - after the check that torch is there
 
