@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from service.engine import observed_runner
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
+
+    from torch.autograd.profiler_util import FunctionEvent
 
     from service.engine.observed_runner import StepRecord
+
+# Every step's computing is a call of this file's, which the profiler names `path(line): function`.
+_STEP = f"{Path(observed_runner.__file__).name}("
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +81,22 @@ class StepTrace:
     def _finish(self, recorded: profile) -> None:
         recorded.stop()
         recorded.export_chrome_trace(str(self._file))
-        self.operators = sorted(
-            (
-                OperatorTime(
-                    event.key, event.count, event.self_cpu_time_total / 1e3, event.self_device_time_total / 1e3
-                )
-                for event in recorded.key_averages()
-            ),
-            key=lambda operator: -(operator.self_ms + operator.device_ms),
-        )
+        self.operators = _of_engine(recorded.events() or [])
         self._profile = None
+
+
+def _of_engine(events: Iterable[FunctionEvent]) -> list[OperatorTime]:
+    """What the engine's thread did, the longest first; other threads' waiting would hide it."""
+    recorded = list(events)
+    engine = next((event.thread for event in recorded if _STEP in event.name), None)
+    calls: Counter[str] = Counter()
+    self_us: Counter[str] = Counter()
+    device_us: Counter[str] = Counter()
+    for event in recorded:
+        if event.thread == engine or event.self_device_time_total:
+            name = _ADDRESS.sub("", event.name)
+            calls[name] += 1
+            self_us[name] += event.self_cpu_time_total
+            device_us[name] += event.self_device_time_total
+    found = [OperatorTime(name, calls[name], self_us[name] / 1e3, device_us[name] / 1e3) for name in calls]
+    return sorted(found, key=lambda operator: -(operator.self_ms + operator.device_ms))
