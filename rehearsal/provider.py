@@ -223,7 +223,7 @@ class SimulatedCloud(RememberingProvider):
             for key in {*schema.outputs, *row.outputs}
             if is_computed(schema, row, self._cloud, key) and key not in inputs
         }
-        return self._marked(schema, row, inputs, computed)
+        return self._marked(schema, row, inputs, {**computed, **_computed_inside(row, inputs, old)})
 
     @staticmethod
     def _marked(
@@ -269,6 +269,15 @@ def _recovery(row: Row, inputs: Mapping[str, Any]) -> Recovery:
     if row.recovers_by and all(look_up(inputs, path) == value for path, value in row.recovers_by.items()):
         return Recovery.ONLY
     return Recovery.IF_KEPT if row.undeletes else Recovery.NEVER
+
+
+def _computed_inside(row: Row, inputs: Mapping[str, Any], old: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give what the cloud adds to objects that the program gives: a cluster's security group, inside of its network."""
+    return {
+        key: {part: (old.get(key) or {}).get(part, UNKNOWN) for part in template}
+        for key, template in row.outputs.items()
+        if isinstance(template, Mapping) and isinstance(inputs.get(key), Mapping)
+    }
 
 
 def _follows_inputs(row: Row, cloud: Cloud, key: str) -> bool:
