@@ -43,7 +43,7 @@ def to(*destinations: Destination | None) -> list[k8s.networking.v1.NetworkPolic
     """Let pods connect to what there is of some destinations outside of the cluster."""
     return [
         k8s.networking.v1.NetworkPolicyEgressRuleArgs(
-            to=destination.ranges.apply(_blocks),
+            to=destination.ranges.apply(blocks),
             ports=[port(number) for number in destination.ports],
         )
         for destination in destinations
@@ -51,7 +51,12 @@ def to(*destinations: Destination | None) -> list[k8s.networking.v1.NetworkPolic
     ]
 
 
-def _blocks(ranges: Sequence[str]) -> list[k8s.networking.v1.NetworkPolicyPeerArgs]:
+def blocks(ranges: Sequence[str]) -> list[k8s.networking.v1.NetworkPolicyPeerArgs]:
+    """The peers of some ranges.
+
+    Raises:
+        ValueError: there are none, which would admit every peer.
+    """
     if not ranges:
         msg = "a destination without addresses: a network policy would take it for any; ask the region's `egress`"
         raise ValueError(msg)
