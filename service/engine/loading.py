@@ -19,10 +19,9 @@ from service.engine.model.decoder import Decoder
 from service.engine.model.tensor_files import TensorFiles
 from service.engine.model_folder import ModelFolder
 from service.engine.observed_runner import ObservedRunner, StepRecord
-from service.engine.operations import REFERENCE, Operations
 from service.engine.prefix_hash import PrefixHasher
 from service.engine.processor import allowed_cpus
-from service.engine.reference import LinearMode
+from service.engine.reference import CacheType, LinearMode
 from service.engine.sampler.batch_sampler import BatchSampler
 from service.engine.sampler.grammar import GrammarCompiler, Grammars
 from service.engine.scheduler import Scheduler
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from service.engine.model.description import DecoderDescription
+    from service.engine.operations import Operations
     from service.engine.step import Runner
 
 # Shares of the memory that is left once the weights are loaded. A container's memory also holds what requests bring.
@@ -55,6 +55,7 @@ class BatchingEngineOptions:
         max_context_tokens: a limit below the model's own; None keeps that.
         linear_mode: how linear layers are kept and multiplied; None takes fp32 on a CPU, bf16 on a GPU. In bf16
             keys and values are kept in bf16 too.
+        cache_type: how keys and values are kept.
         block_size: positions of a block.
         cache_tokens: positions of the key-value cache; 0 takes what memory allows and the requests can use.
         token_budget: most tokens of a step; 0 takes a default for the device.
@@ -71,6 +72,7 @@ class BatchingEngineOptions:
     threads: int = 0
     max_context_tokens: int | None = None
     linear_mode: LinearMode | None = None
+    cache_type: CacheType = CacheType.MODEL
     block_size: int = 16
     cache_tokens: int = 0
     token_budget: int = 0
@@ -128,21 +130,24 @@ def load_engine(
     decoder = Decoder(
         description,
         TensorFiles(path),
-        operations or (REFERENCE if on_gpu else best_operations()),
+        operations or best_operations(device),
         mode=mode,
         # Processors compute in fp32 whatever the weights are kept in.
         dtype=half if on_gpu else torch.float32,
         device=device,
         context_tokens=context_tokens,
     )
-    blocks = _cache_blocks(decoder, half, context_tokens, options)
+    if options.cache_type is CacheType.INT8 and on_gpu:
+        raise ModelLoadError("keys and values in int8 are not supported on a GPU: use cache_type model")
+    kept = torch.int8 if options.cache_type is CacheType.INT8 else half
+    blocks = _cache_blocks(decoder, kept, context_tokens, options)
     context_tokens = min(context_tokens, blocks * options.block_size)
     grammars = GrammarCompiler(folder.tokenizer, description.vocabulary_size, folder.end_token_ids)
     sampler = BatchSampler(
         options.max_running, description.vocabulary_size, device, Grammars(grammars, description.vocabulary_size)
     )
     # One block more: the null block.
-    runner: Runner = LocalRunner(decoder, sampler, decoder.new_cache(blocks + 1, options.block_size, half))
+    runner: Runner = LocalRunner(decoder, sampler, decoder.new_cache(blocks + 1, options.block_size, kept))
     if options.on_step is not None:
         runner = ObservedRunner(runner, options.on_step)
     return LoadedEngine(
@@ -216,7 +221,9 @@ def _cache_blocks(decoder: Decoder, dtype: torch.dtype, context_tokens: int, opt
 
 def _token_bytes(description: DecoderDescription, dtype: torch.dtype) -> int:
     """Bytes of a position's keys and values in all layers."""
-    return 2 * len(description.layers) * description.kv_heads * description.head_dim * dtype.itemsize
+    scale = torch.float32.itemsize if dtype is torch.int8 else 0
+    row = description.head_dim * dtype.itemsize + scale
+    return 2 * len(description.layers) * description.kv_heads * row
 
 
 def _shared_tokens(folder: ModelFolder, text: str) -> list[int]:

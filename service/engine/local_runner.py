@@ -10,8 +10,11 @@ from service.engine.model.decoder import PackedTokens
 from service.engine.step import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
+    from service.engine.int8_cache import Int8Cache
     from service.engine.model.decoder import Decoder
     from service.engine.sampler.batch_sampler import BatchSampler
     from service.engine.step import Step
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 class LocalRunner:
     """Implements `service.engine.step.Runner`."""
 
-    def __init__(self, decoder: Decoder, sampler: BatchSampler, cache: list[torch.Tensor]) -> None:
+    def __init__(self, decoder: Decoder, sampler: BatchSampler, cache: Sequence[torch.Tensor | Int8Cache]) -> None:
         """Joins a model, what chooses its tokens, and its empty cache (see `Decoder.new_cache`)."""
         self._decoder = decoder
         self._sampler = sampler

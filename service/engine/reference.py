@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from service.engine.int8_cache import Int8Cache
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,6 +29,15 @@ class LinearMode(enum.StrEnum):
     BF16 = "bf16"
     INT8 = "int8"
     """8-bit weights per output channel, activations quantised to 8 bits per token as they come (W8A8)."""
+
+
+class CacheType(enum.StrEnum):
+    """How keys and values are kept."""
+
+    MODEL = "model"
+    """As the model computes: bf16 where its layers are, otherwise fp32."""
+    INT8 = "int8"
+    """8 bits and a scale for each position and head; on CPUs."""
 
 
 def prepare_linear(
@@ -132,7 +143,7 @@ def gelu_mul(gate_up: torch.Tensor) -> torch.Tensor:
     return functional.gelu(gate, approximate="tanh") * up
 
 
-def store_kv(k: torch.Tensor, v: torch.Tensor, kv_cache: torch.Tensor, slots: torch.Tensor) -> None:
+def store_kv(k: torch.Tensor, v: torch.Tensor, kv_cache: torch.Tensor | Int8Cache, slots: torch.Tensor) -> None:
     """Writes keys and values to their places; what isn't finite becomes zero.
 
     A cache that holds finite values only can't carry one request's overflow into another's: a position that a request
@@ -141,18 +152,24 @@ def store_kv(k: torch.Tensor, v: torch.Tensor, kv_cache: torch.Tensor, slots: to
     Args:
         k: (tokens, kv_heads, head_dim).
         v: as ``k``.
-        kv_cache: (2, blocks, kv_heads, block_size, head_dim); keys, then values.
+        kv_cache: (2, blocks, kv_heads, block_size, head_dim); keys, then values. Or an `Int8Cache`.
         slots: (tokens,) int64, block x block_size + offset; all different.
     """
     block_size = kv_cache.shape[3]
     blocks, offsets = slots // block_size, slots % block_size
+    if isinstance(kv_cache, Int8Cache):
+        for part, rows in enumerate((k, v)):
+            scales, quantised = _quantise(rows.float().nan_to_num(0.0, 0.0, 0.0))
+            kv_cache.values[part][blocks, :, offsets] = quantised.to(torch.int8)
+            kv_cache.scales[part][blocks, :, offsets] = scales[..., 0]
+        return
     kv_cache[0][blocks, :, offsets] = k.nan_to_num(0.0, 0.0, 0.0).to(kv_cache.dtype)
     kv_cache[1][blocks, :, offsets] = v.nan_to_num(0.0, 0.0, 0.0).to(kv_cache.dtype)
 
 
 def paged_attention(
     q: torch.Tensor,
-    kv_cache: torch.Tensor,
+    kv_cache: torch.Tensor | Int8Cache,
     block_tables: torch.Tensor,
     context_lens: torch.Tensor,
     query_starts: torch.Tensor,
@@ -195,7 +212,7 @@ def paged_attention(
 
 def _one_query_each(
     q: torch.Tensor,
-    kv_cache: torch.Tensor,
+    kv_cache: torch.Tensor | Int8Cache,
     block_tables: torch.Tensor,
     context_lens: torch.Tensor,
     *,
@@ -220,7 +237,13 @@ def _one_query_each(
 
 
 def _many_queries(
-    q: torch.Tensor, kv_cache: torch.Tensor, block_table: torch.Tensor, context_len: int, *, scale: float, window: int
+    q: torch.Tensor,
+    kv_cache: torch.Tensor | Int8Cache,
+    block_table: torch.Tensor,
+    context_len: int,
+    *,
+    scale: float,
+    window: int,
 ) -> torch.Tensor:
     """A piece of one request's prompt."""
     queries, heads, head_dim = q.shape
@@ -241,15 +264,21 @@ def _many_queries(
     return attended.view(kv_heads, group, queries, head_dim).permute(2, 0, 1, 3).reshape(queries, heads, head_dim)
 
 
-def _gather(kv_cache: torch.Tensor, blocks: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+def _gather(
+    kv_cache: torch.Tensor | Int8Cache, blocks: torch.Tensor, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Keys and values of some blocks, (requests, kv_heads, positions, head_dim) each, by one copy."""
     _, _, kv_heads, block_size, head_dim = kv_cache.shape
     requests, count = blocks.shape
     rows = blocks.long()[:, None, :] * kv_heads + torch.arange(kv_heads, device=blocks.device)[None, :, None]
     rows = rows.flatten()
 
-    def gather(cache: torch.Tensor) -> torch.Tensor:
-        taken = cache.view(-1, block_size, head_dim).index_select(0, rows)
+    def gather(part: int) -> torch.Tensor:
+        if isinstance(kv_cache, Int8Cache):
+            values = kv_cache.values[part].view(-1, block_size, head_dim).index_select(0, rows)
+            taken = values * kv_cache.scales[part].view(-1, block_size, 1).index_select(0, rows)
+        else:
+            taken = kv_cache[part].view(-1, block_size, head_dim).index_select(0, rows)
         return taken.view(requests, kv_heads, count * block_size, head_dim).to(dtype)
 
-    return gather(kv_cache[0]), gather(kv_cache[1])
+    return gather(0), gather(1)

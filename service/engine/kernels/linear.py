@@ -32,6 +32,8 @@ class PackedLinear:
         inputs: size of a row of x.
         outputs: size of a row of the result.
         packed: the weights.
+        mode: the number of its mode (enum Mode in native/kernels.h).
+        pointers: to packed weights, scales, row sums and bias; None where there are none.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class PackedLinear:
             raise ValueError(f"int8 takes at most {MOST_INT8_INPUTS} inputs, this weight has {self.inputs}")
         self._linear = library.linear
         self._variant = variant
-        self._mode = _NUMBERS[mode]
+        self.mode = _NUMBERS[mode]
         self._scales: torch.Tensor | None = None
         self._row_sums: torch.Tensor | None = None
         if mode is LinearMode.INT8:
@@ -70,13 +72,18 @@ class PackedLinear:
             stored = weight.to(_STORED[mode])
         stored = stored.contiguous()
         self._bias = None if bias is None else _padded(bias.float())
-        size = library.packed_bytes(variant, self._mode, self.inputs, self.outputs)
+        size = library.packed_bytes(variant, self.mode, self.inputs, self.outputs)
         self.packed = torch.empty(size, dtype=torch.uint8)
-        library.pack(variant, self._mode, stored.data_ptr(), self.inputs, self.outputs, self.packed.data_ptr())
-        self._pointers = (
+        library.pack(variant, self.mode, stored.data_ptr(), self.inputs, self.outputs, self.packed.data_ptr())
+        self.pointers = (
             self.packed.data_ptr(),
             *(None if t is None else t.data_ptr() for t in (self._scales, self._row_sums, self._bias)),
         )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Inputs and outputs."""
+        return self.inputs, self.outputs
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Computes the layer.
@@ -97,11 +104,11 @@ class PackedLinear:
         self._linear(
             self._variant,
             torch.get_num_threads(),
-            self._mode,
+            self.mode,
             rows.data_ptr(),
             rows.stride(0),
             len(rows),
-            *self._pointers,
+            *self.pointers,
             self.inputs,
             self.outputs,
             out.data_ptr(),

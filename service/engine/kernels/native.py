@@ -57,6 +57,7 @@ class Library:
     rms_norm: Callable[..., None]
     rope: Callable[..., None]
     gated: Callable[..., None]
+    layers: Callable[..., None]
 
 
 @functools.cache
@@ -95,6 +96,7 @@ def load(path: Path | None = None) -> Library:
         rms_norm=computing(short, "kernels_rms_norm", _RMS_NORM),
         rope=computing(short, "kernels_rope", _ROPE),
         gated=computing(short, "kernels_gated", _GATED),
+        layers=computing(long, "kernels_layers", (_POINTER,)),
     )
 
 

@@ -12,23 +12,26 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from service.engine import reference
+from service.engine.int8_cache import Int8Cache
 from service.engine.kernels import native
-from service.engine.kernels.int8_cache import Int8Cache
+from service.engine.kernels.joined_layers import CACHE_TYPES, GATES, JoinedLayers, can_join
 from service.engine.kernels.linear import PackedLinear
+from service.engine.model.description import Activation
 from service.engine.operations import REFERENCE, Operations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from service.engine.kernels.native import Library
+    from service.engine.model.description import DecoderDescription
+    from service.engine.model.layer import Layer
+    from service.engine.model.rotary import Rotary
     from service.engine.reference import LinearMode
 
 _HEAD_MULTIPLE: Final = 16
 _MOST_HEAD_DIM: Final = 256
 _MOST_FOLDED: Final = 32
 """Query heads of a key head (kMostRows in native/attention.h)."""
-_CACHE_TYPES: Final = {torch.float32: 0, torch.bfloat16: 1, torch.int8: 2}
-_SILU, _GELU_TANH = 0, 1
 
 _SMALL: Final = 16_384
 """Floats that one thread handles sooner than a second one wakes up."""
@@ -50,7 +53,11 @@ def native_operations(variant: str | None = None, library: Library | None = None
         raise native.KernelsUnavailableError(
             f"this processor can't run the kernels' variant {variant!r}, only {', '.join(library.variants)}"
         )
-    kernels = NativeKernels(library, library.variants[variant])
+    return operations_of(NativeKernels(library, library.variants[variant]))
+
+
+def operations_of(kernels: NativeKernels) -> Operations:
+    """One variant's kernels as the engine's operations."""
     return Operations(
         prepare_linear=kernels.prepare_linear,
         paged_attention=kernels.paged_attention,
@@ -59,6 +66,7 @@ def native_operations(variant: str | None = None, library: Library | None = None
         rope=kernels.rope,
         silu_mul=kernels.silu_mul,
         gelu_mul=kernels.gelu_mul,
+        join_layers=kernels.join_layers,
     )
 
 
@@ -142,9 +150,8 @@ class NativeKernels:
         _require_int32(block_tables, context_lens, query_starts)
         values, scales = _parts(kv_cache)
         if not (_is_plain(q) and _takes(values) and heads // kv_heads <= _MOST_FOLDED):
-            floats = kv_cache.floats() if isinstance(kv_cache, Int8Cache) else kv_cache
             return reference.paged_attention(
-                q, floats, block_tables, context_lens, query_starts, scale=scale, window=window
+                q, kv_cache, block_tables, context_lens, query_starts, scale=scale, window=window
             )
         q = q if _rows_are_dense(q) else q.contiguous()
         out = torch.empty((tokens, heads, head_dim))
@@ -155,7 +162,7 @@ class NativeKernels:
             q.stride(0),
             values.data_ptr(),
             None if scales is None else scales.data_ptr(),
-            _CACHE_TYPES[values.dtype],
+            CACHE_TYPES[values.dtype],
             block_tables.data_ptr(),
             block_tables.stride(0),
             context_lens.data_ptr(),
@@ -205,7 +212,7 @@ class NativeKernels:
             v.stride(0),
             values.data_ptr(),
             None if scales is None else scales.data_ptr(),
-            _CACHE_TYPES[values.dtype],
+            CACHE_TYPES[values.dtype],
             slots.data_ptr(),
             tokens,
             kv_heads,
@@ -277,11 +284,23 @@ class NativeKernels:
 
     def silu_mul(self, gate_up: torch.Tensor) -> torch.Tensor:
         """See `reference.silu_mul`."""
-        return self._gated(_SILU, gate_up) if _is_plain(gate_up) else reference.silu_mul(gate_up)
+        return self._gated(GATES[Activation.SILU], gate_up) if _is_plain(gate_up) else reference.silu_mul(gate_up)
 
     def gelu_mul(self, gate_up: torch.Tensor) -> torch.Tensor:
         """See `reference.gelu_mul`."""
-        return self._gated(_GELU_TANH, gate_up) if _is_plain(gate_up) else reference.gelu_mul(gate_up)
+        return self._gated(GATES[Activation.GELU_TANH], gate_up) if _is_plain(gate_up) else reference.gelu_mul(gate_up)
+
+    def join_layers(
+        self,
+        description: DecoderDescription,
+        layers: Sequence[Layer],
+        rotations: Mapping[Rotary, tuple[torch.Tensor, torch.Tensor]],
+    ) -> JoinedLayers | None:
+        """See `service.engine.operations.JoinLayers`."""
+        fits = description.head_dim <= _MOST_HEAD_DIM and can_join(
+            description, layers, head_multiple=_HEAD_MULTIPLE, most_folded=_MOST_FOLDED
+        )
+        return JoinedLayers(self._library, self._variant, description, layers, rotations) if fits else None
 
     def _gated(self, gate: int, gate_up: torch.Tensor) -> torch.Tensor:
         rows = gate_up.contiguous()
@@ -307,7 +326,7 @@ def _parts(kv_cache: torch.Tensor | Int8Cache) -> tuple[torch.Tensor, torch.Tens
 
 def _takes(kv_cache: torch.Tensor) -> bool:
     return (
-        kv_cache.dtype in _CACHE_TYPES
+        kv_cache.dtype in CACHE_TYPES
         and kv_cache.device.type == "cpu"
         and kv_cache.is_contiguous()
         and kv_cache.shape[-1] % _HEAD_MULTIPLE == 0

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from service.engine.int8_cache import Int8Cache
 from service.engine.model.description import Activation, DecoderDescription, LayerDescription
 from service.engine.model.experts import MixtureOfExperts
+from service.engine.model.layer import GatedFeedForward, Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
+    from service.engine.model.layer import Apply
     from service.engine.model.rotary import Rotary
     from service.engine.model.tensor_files import Shape, TensorFiles
     from service.engine.operations import Operations
     from service.engine.reference import LinearMode
-
-    Apply = Callable[[torch.Tensor], torch.Tensor]
 
 _EMBEDDING = "model.embed_tokens.weight"
 _FINAL_NORM = "model.norm.weight"
@@ -108,17 +109,6 @@ def _gated_tensors(gate: str, up: str, down: str, hidden: int, intermediate: int
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    description: LayerDescription
-    norms: tuple[torch.Tensor, ...]
-    qkv: Apply
-    q_norm: torch.Tensor | None
-    k_norm: torch.Tensor | None
-    output: Apply
-    feed_forward: Apply
-
-
 class Decoder:
     """A loaded model.
 
@@ -170,16 +160,21 @@ class Decoder:
         self._head = operations.prepare_linear(head, None, mode)
         rotaries = {layer.rotary for layer in description.layers}
         self._rotations = {rotary: self._table(rotary, context_tokens) for rotary in rotaries}
+        self._all_layers = (
+            operations.join_layers(description, self._layers, self._rotations) if operations.join_layers else None
+        )
         del self._files
 
-    def new_cache(self, blocks: int, block_size: int, dtype: torch.dtype) -> list[torch.Tensor]:
-        """Empty keys and values: per layer (2, blocks, kv_heads, block_size, head_dim)."""
+    def new_cache(self, blocks: int, block_size: int, dtype: torch.dtype) -> list[torch.Tensor | Int8Cache]:
+        """Empty keys and values: per layer (2, blocks, kv_heads, block_size, head_dim); of int8, with scales."""
         d = self.description
+        if dtype is torch.int8:
+            return [Int8Cache.empty(blocks, d.kv_heads, block_size, d.head_dim) for _ in d.layers]
         shape = (2, blocks, d.kv_heads, block_size, d.head_dim)
         return [torch.zeros(shape, dtype=dtype, device=self.device) for _ in d.layers]
 
     @torch.inference_mode()
-    def __call__(self, step: PackedTokens, cache: list[torch.Tensor]) -> torch.Tensor:
+    def __call__(self, step: PackedTokens, cache: Sequence[torch.Tensor | Int8Cache]) -> torch.Tensor:
         """Computes a step and stores its keys and values.
 
         Returns:
@@ -188,22 +183,28 @@ class Decoder:
         x = self._embedding[step.token_ids]
         if self.description.embedding_scale != 1.0:
             x *= torch.tensor(self.description.embedding_scale, dtype=x.dtype)
-        rotations = {
-            rotary: (cos[step.positions], sin[step.positions]) for rotary, (cos, sin) in self._rotations.items()
-        }
-        for layer, kv_cache in zip(self._layers, cache, strict=True):
-            x = self._run_layer(layer, x, step, kv_cache, rotations[layer.description.rotary])
+        x = self._all_layers(x, step, cache) if self._all_layers else self._run_layers(x, step, cache)
         logits = self._head(self._ops.rms_norm(x[step.logit_rows], self._norm, self.description.norm_eps)).float()
         if cap := self.description.logit_cap:
             logits = torch.tanh(logits / cap) * cap
         return logits
 
+    def _run_layers(
+        self, x: torch.Tensor, step: PackedTokens, cache: Sequence[torch.Tensor | Int8Cache]
+    ) -> torch.Tensor:
+        rotations = {
+            rotary: (cos[step.positions], sin[step.positions]) for rotary, (cos, sin) in self._rotations.items()
+        }
+        for layer, kv_cache in zip(self._layers, cache, strict=True):
+            x = self._run_layer(layer, x, step, kv_cache, rotations[layer.description.rotary])
+        return x
+
     def _run_layer(
         self,
-        layer: _Layer,
+        layer: Layer,
         x: torch.Tensor,
         step: PackedTokens,
-        kv_cache: torch.Tensor,
+        kv_cache: torch.Tensor | Int8Cache,
         rotation: tuple[torch.Tensor, torch.Tensor],
     ) -> torch.Tensor:
         eps, norm = self.description.norm_eps, self._ops.rms_norm
@@ -217,10 +218,10 @@ class Decoder:
 
     def _attend(
         self,
-        layer: _Layer,
+        layer: Layer,
         x: torch.Tensor,
         step: PackedTokens,
-        kv_cache: torch.Tensor,
+        kv_cache: torch.Tensor | Int8Cache,
         rotation: tuple[torch.Tensor, torch.Tensor],
     ) -> torch.Tensor:
         d, ops = self.description, self._ops
@@ -253,9 +254,9 @@ class Decoder:
         biases = torch.cat([self._load(f"{name}.bias") for name in names]) if bias else None
         return self._ops.prepare_linear(weight, biases, self._mode)
 
-    def _load_layer(self, prefix: str, layer: LayerDescription) -> _Layer:
+    def _load_layer(self, prefix: str, layer: LayerDescription) -> Layer:
         d, attention = self.description, f"{prefix}.self_attn"
-        return _Layer(
+        return Layer(
             description=layer,
             norms=tuple(self._load_norm(f"{prefix}.{norm}.weight") for norm in _norm_names(d)),
             qkv=self._load_linear(*(f"{attention}.{name}_proj" for name in "qkv"), bias=d.qkv_bias),
@@ -265,11 +266,11 @@ class Decoder:
             feed_forward=self._load_mixture(prefix) if layer.sparse else self._load_dense(prefix),
         )
 
-    def _load_dense(self, prefix: str) -> Apply:
+    def _load_dense(self, prefix: str) -> GatedFeedForward:
         gate, up, down = (f"{prefix}.mlp.{name}_proj" for name in ("gate", "up", "down"))
         return self._load_gated(gate, up, down, bias=self.description.mlp_bias)
 
-    def _load_mixture(self, prefix: str) -> Apply:
+    def _load_mixture(self, prefix: str) -> MixtureOfExperts:
         experts = self.description.experts
         if experts is None:
             raise ValueError("a sparse layer without a mixture of experts")
@@ -283,11 +284,14 @@ class Decoder:
             ],
         )
 
-    def _load_gated(self, gate: str, up: str, down: str, *, bias: bool) -> Apply:
-        gate_up = self._load_linear(gate, up, bias=bias)
-        down_proj = self._load_linear(down, bias=bias)
-        gated = self._ops.silu_mul if self.description.activation is Activation.SILU else self._ops.gelu_mul
-        return lambda x: down_proj(gated(gate_up(x)))
+    def _load_gated(self, gate: str, up: str, down: str, *, bias: bool) -> GatedFeedForward:
+        activation = self.description.activation
+        return GatedFeedForward(
+            gate_up=self._load_linear(gate, up, bias=bias),
+            gated=self._ops.silu_mul if activation is Activation.SILU else self._ops.gelu_mul,
+            activation=activation,
+            down=self._load_linear(down, bias=bias),
+        )
 
     def _table(self, rotary: Rotary, positions: int) -> tuple[torch.Tensor, torch.Tensor]:
         cos, sin = rotary.table(positions)

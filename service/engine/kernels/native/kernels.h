@@ -53,6 +53,50 @@ struct StoreCall {
   int64_t tokens, kv_heads, head_dim, blocks, block_size;
 };
 
+// Weights of a linear layer; see LinearCall.
+struct LinearWeights {
+  const uint8_t* packed;
+  const float* scales;
+  const int32_t* row_sums;
+  const float* bias;
+  int64_t inputs, outputs;
+};
+
+// A layer: x += after(output(attention(before(x)))), x += after'(down(gate(up(before'(x))))).
+struct LayerWeights {
+  const float* norm;               // [hidden]
+  const float* after_norm;         // [hidden] or null: attention's result is added as it is
+  const float* feed_forward_norm;  // [hidden]
+  const float* after_feed_forward_norm;  // [hidden] or null
+  const float* q_norm;                   // [head_dim] or null
+  const float* k_norm;                   // [head_dim] or null
+  const float* cosines;                  // [positions, head_dim / 2]
+  const float* sines;
+  LinearWeights qkv, output, gate_up, down;
+  int64_t window;
+};
+
+struct LayersCall {
+  const LayerWeights* layers;
+  int64_t layer_count;
+  int32_t mode, gate;
+  float epsilon, attention_scale;
+  int64_t hidden, heads, kv_heads, head_dim;
+  float* x;  // [tokens, hidden], contiguous; changed in place
+  int64_t tokens;
+  const int64_t* positions;      // [tokens]
+  void* const* caches;           // for each layer, as in AttentionCall
+  float* const* cache_scales;    // for each layer; null where the cache isn't int8
+  int32_t cache_type;
+  int64_t blocks, block_size;
+  const int64_t* slots;          // [tokens], as in StoreCall
+  const int32_t* block_tables;   // as in AttentionCall
+  int64_t table_stride;
+  const int32_t* context_lens;
+  const int32_t* query_starts;
+  int64_t requests;
+};
+
 struct Kernels {
   const char* name;
   int64_t (*packed_bytes)(int32_t mode, int64_t inputs, int64_t outputs);
@@ -69,6 +113,7 @@ struct Kernels {
                const float* sines, float* out, int threads);
   // x: [rows, 2 * width]; out: [rows, width] = gate(x[:, :width]) * x[:, width:]
   void (*gated)(int32_t gate, const float* x, int64_t rows, int64_t width, float* out, int threads);
+  void (*layers)(const LayersCall& call, int threads);
 };
 
 // Memory of the calling thread that lives until its next call; aligned to 64 bytes.

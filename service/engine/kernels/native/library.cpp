@@ -117,3 +117,7 @@ EXPORTED void kernels_gated(int variant, int threads, int32_t gate, const float*
                             float* out) {
   kVariants[variant].kernels->gated(gate, x, rows, width, out, threads);
 }
+
+EXPORTED void kernels_layers(int variant, int threads, const LayersCall* call) {
+  kVariants[variant].kernels->layers(*call, threads);
+}

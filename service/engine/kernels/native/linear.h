@@ -9,9 +9,6 @@
 #pragma once
 #include "kernels.h"
 #include "simd.h"
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
 
 namespace {
 
@@ -25,7 +22,10 @@ struct Fp32 {
   template <int Step>
   static Floats weights(const uint8_t* p) { return load(reinterpret_cast<const float*>(p)); }
   static Floats multiply(Floats sum, float x, Floats w) { return sum + all(x) * w; }
-  static float prepare(const float*, int64_t, int64_t, float*) { return 1; }
+  static float prepare(const float* x, int64_t inputs, int64_t, float* out) {
+    memcpy(out, x, inputs * sizeof(float));
+    return 1;
+  }
   static Floats finish(Floats sum, float, const float*, const int32_t*) { return sum; }
 };
 
@@ -138,8 +138,8 @@ struct Int8 {
 };
 #else
 // Two products of 16-bit numbers a lane (pmaddwd). The byte instruction of AVX2 (pmaddubsw) would saturate: two
-// products of 8-bit numbers need 17 bits. To keep it exact takes a sign instruction for each product, or weights of
-// 7 bits, and either way its 16-bit sums have to be widened by pmaddwd: no faster than pmaddwd alone.
+// products of 8-bit numbers need 17 bits. To keep it exact takes a sign instruction for each product, which is no faster
+// than pmaddwd alone, or weights of 7 bits.
 struct Int8 {
   using Element = int32_t;  // two inputs
   using Sum = Ints;
@@ -271,40 +271,61 @@ void panels(const Job<Policy>& job, int64_t first_row, int64_t last_row, int64_t
   for (; panel < last_panel; panel++) tiles<Policy, 1>(job, first_row, last_row, panel);
 }
 
+// Rows of x as a policy's kernel reads them; memory that whoever computes provides.
 template <class Policy>
-void linear(const LinearCall& call, int threads) {
-  int64_t groups = divide_up(call.inputs, Policy::kGroup), panel_count = divide_up(call.outputs, kPanel);
-  Job<Policy> job{call, nullptr, groups * Policy::kSteps, nullptr, groups, groups * group_bytes<Policy>()};
-  typename Policy::Element* prepared = nullptr;
-  float* row_scales = nullptr;
-  if constexpr (Policy::kInPlace) {
-    job.x = call.x;
-    job.x_stride = call.x_stride;
-  } else {
-    prepared = static_cast<typename Policy::Element*>(scratch(call.rows * (job.x_stride + 1) * 4));
-    row_scales = reinterpret_cast<float*>(prepared + call.rows * job.x_stride);
-    job.x = prepared;
-    job.row_scales = row_scales;
+struct Prepared {
+  typename Policy::Element* elements;  // [rows, stride]
+  float* row_scales;                   // [rows]
+  static int64_t stride(int64_t inputs) { return divide_up(inputs, Policy::kGroup) * Policy::kSteps; }
+  static int64_t bytes(int64_t rows, int64_t inputs) { return rows * (stride(inputs) + 1) * 4; }
+
+  Prepared(void* memory, int64_t rows, int64_t inputs)
+      : elements(static_cast<typename Policy::Element*>(memory)),
+        row_scales(reinterpret_cast<float*>(elements + rows * stride(inputs))) {}
+
+  void set(int64_t row, const float* x, int64_t inputs) const {
+    row_scales[row] =
+        Policy::prepare(x, inputs, divide_up(inputs, Policy::kGroup), elements + row * stride(inputs));
   }
-  int64_t row_blocks = divide_up(call.rows, kRowBlock);
+};
+
+// By the team of `threads` threads that calls it.
+template <class Policy>
+void multiply(const Job<Policy>& job, int threads) {
+  int64_t panel_count = divide_up(job.call.outputs, kPanel), row_blocks = divide_up(job.call.rows, kRowBlock);
   // Small blocks where there are many threads, so that each gets some.
   int64_t block = kPanelBlock;
   while (block > kPanels && divide_up(panel_count, block) * row_blocks < 2 * threads) block /= 2;
   int64_t tasks = divide_up(panel_count, block) * row_blocks;
-#pragma omp parallel num_threads(threads) if (threads > 1)
-  {
-    if constexpr (!Policy::kInPlace) {
+  // Each thread has the same columns in every call, so that weights stay in its own cache.
 #pragma omp for schedule(static)
-      for (int64_t row = 0; row < call.rows; row++)
-        row_scales[row] =
-            Policy::prepare(call.x + row * call.x_stride, call.inputs, groups, prepared + row * job.x_stride);
-    }
-    // Each thread has the same columns in every call, so that weights stay in its own cache.
-#pragma omp for schedule(static) nowait
-    for (int64_t task = 0; task < tasks; task++) {
-      int64_t row = task % row_blocks * kRowBlock, panel = task / row_blocks * block;
-      panels(job, row, row + kRowBlock < call.rows ? row + kRowBlock : call.rows, panel,
-             panel + block < panel_count ? panel + block : panel_count);
+  for (int64_t task = 0; task < tasks; task++) {
+    int64_t row = task % row_blocks * kRowBlock, panel = task / row_blocks * block;
+    panels(job, row, row + kRowBlock < job.call.rows ? row + kRowBlock : job.call.rows, panel,
+           panel + block < panel_count ? panel + block : panel_count);
+  }
+}
+
+template <class Policy>
+Job<Policy> job_of(const LinearCall& call, const Prepared<Policy>& prepared) {
+  int64_t groups = divide_up(call.inputs, Policy::kGroup), panel_bytes = groups * group_bytes<Policy>();
+  return {call, prepared.elements, Prepared<Policy>::stride(call.inputs), prepared.row_scales, groups, panel_bytes};
+}
+
+template <class Policy>
+void linear(const LinearCall& call, int threads) {
+  if constexpr (Policy::kInPlace) {
+    Job<Policy> job{call, call.x, call.x_stride, nullptr, call.inputs, call.inputs * group_bytes<Policy>()};
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    multiply(job, threads);
+  } else {
+    Prepared<Policy> prepared(scratch(Prepared<Policy>::bytes(call.rows, call.inputs)), call.rows, call.inputs);
+    Job<Policy> job = job_of(call, prepared);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+#pragma omp for schedule(static)
+      for (int64_t row = 0; row < call.rows; row++) prepared.set(row, call.x + row * call.x_stride, call.inputs);
+      multiply(job, threads);
     }
   }
 }

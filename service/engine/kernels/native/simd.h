@@ -2,6 +2,9 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #if !defined(MODELFLEET_LANES)
 #error "MODELFLEET_LANES: floats in a vector (4, 8 or 16)"
@@ -15,6 +18,9 @@ typedef int32_t Ints __attribute__((vector_size(kLanes * 4)));
 typedef float LooseFloats __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 typedef int32_t LooseInts __attribute__((vector_size(kLanes * 4), aligned(1), may_alias));
 
+typedef int8_t LooseBytes __attribute__((vector_size(kLanes), aligned(1), may_alias));
+typedef uint16_t LooseHalves __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
+
 inline Floats load(const float* p) { return *reinterpret_cast<const LooseFloats*>(p); }
 inline void store(float* p, Floats v) { *reinterpret_cast<LooseFloats*>(p) = v; }
 inline Ints load_ints(const void* p) { return *static_cast<const LooseInts*>(p); }
@@ -24,6 +30,24 @@ inline Ints all(int32_t x) { return x - Ints{}; }
 inline Floats larger(Floats a, Floats b) { return a > b ? a : b; }
 inline Floats smaller(Floats a, Floats b) { return a < b ? a : b; }
 inline Floats to_floats(Ints v) { return __builtin_convertvector(v, Floats); }
+// Spelt out where GCC would widen one lane after the other.
+inline Floats load_bytes(const int8_t* p) {
+#if MODELFLEET_LANES == 16 && defined(__AVX512F__)
+  // With a mask of all lanes: GCC 12 warns of its own header's unmasked form.
+  return to_floats((Ints)_mm512_maskz_cvtepi8_epi32(0xffff, _mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#elif MODELFLEET_LANES == 8 && defined(__AVX2__)
+  return to_floats((Ints)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#else
+  return __builtin_convertvector(*reinterpret_cast<const LooseBytes*>(p), Floats);
+#endif
+}
+inline Floats load_bf16(const uint16_t* p) {
+#if MODELFLEET_LANES == 8 && defined(__AVX2__)
+  return (Floats)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16);
+#else
+  return (Floats)(__builtin_convertvector(*reinterpret_cast<const LooseHalves*>(p), Ints) << 16);
+#endif
+}
 inline Ints bits(Floats v) { return (Ints)v; }
 inline Floats from_bits(Ints v) { return (Floats)v; }
 
@@ -37,13 +61,6 @@ inline float largest(Floats v) {
   float found = v[0];
   for (int i = 1; i < kLanes; i++) found = v[i] > found ? v[i] : found;
   return found;
-}
-
-inline float from_bf16(uint16_t x) {
-  uint32_t wide = static_cast<uint32_t>(x) << 16;
-  float value;
-  memcpy(&value, &wide, 4);
-  return value;
 }
 
 // Round to nearest, ties to even; a NaN stays one.

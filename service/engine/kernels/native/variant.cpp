@@ -2,6 +2,7 @@
 #include "attention.h"
 #include "elementwise.h"
 #include "kernels.h"
+#include "layers.h"
 #include "linear.h"
 
 #define TEXT_OF(name) #name
@@ -34,9 +35,18 @@ void any_linear(int32_t mode, const LinearCall& call, int threads) {
   }
 }
 
+void any_layers(const LayersCall& call, int threads) {
+  switch (call.mode) {
+    case kFp32: return layers<Fp32>(call, threads);
+    case kBf16: return layers<Bf16>(call, threads);
+    default: return layers<Int8>(call, threads);
+  }
+}
+
 }  // namespace
 
 extern const Kernels MODELFLEET_VARIANT;
 const Kernels MODELFLEET_VARIANT = {
     TEXT(MODELFLEET_VARIANT), any_packed_bytes, any_pack, any_linear, attention, store_kv, rms_norm, rope, gated,
+    any_layers,
 };

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from service.engine import reference
-from service.engine.kernels.int8_cache import Int8Cache
+from service.engine.int8_cache import Int8Cache
 
 if TYPE_CHECKING:
     from service.engine.kernels.operations import NativeKernels

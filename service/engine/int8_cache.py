@@ -9,7 +9,7 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class Int8Cache:
-    """One layer's cache, in place of a tensor of floats; CPU only.
+    """One layer's cache, in place of a tensor of floats.
 
     Each key and each value of a head has its own scale, so that what is stored later changes nothing stored before.
 

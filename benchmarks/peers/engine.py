@@ -1,0 +1,63 @@
+"""What a worker asks of an engine. Imports nothing but the standard library: all environments read it."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from loadtest.workloads import Workload
+
+
+class Engine(Protocol):
+    """An engine with the model in memory."""
+
+    def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> list[list[int]]:
+        """Exactly that many new tokens for each prompt, greedily, all prompts at once."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An engine that can be measured.
+
+    Attributes:
+        module: in `benchmarks.peers.engines`; has ``load(model, work, workload, threads, variant)``.
+        variant: what of the module is measured.
+        precision: of weights, activations and cache.
+        setup: how it was set up.
+        ours: runs in the project's environment, not in the peers'.
+    """
+
+    module: str
+    variant: str
+    precision: str
+    setup: str
+    ours: bool = False
+
+    def load(self, model: Path, work: Path, workload: Workload, threads: int) -> Engine:
+        """Loads the model, after whatever conversion it takes (kept in ``work``)."""
+        module = importlib.import_module(f"benchmarks.peers.engines.{self.module}")
+        return cast("Engine", module.load(model, work, workload, threads, self.variant))
+
+
+_OPENVINO = "ContinuousBatchingPipeline, dynamic split-fuse, u8 cache (its default), LATENCY hint, one stream"
+_LLAMA = "libllama's batches, flash attention, one cache stream a sequence, built for this processor, f16 cache"
+_PADDED = "generate(), eager SDPA, left-padded batch, static shapes off"
+
+ENTRIES = {
+    "modelfleet-int8": Entry("modelfleet", "int8", "w8 a8, kv8", "the engine, int8 layers and cache", ours=True),
+    "modelfleet-fp32": Entry("modelfleet", "fp32", "w32 a32, kv32", "the engine, as it starts by default", ours=True),
+    "openvino-int8": Entry("openvino_genai", "int8", "w8 (per channel), kv8", _OPENVINO),
+    "openvino-fp32": Entry("openvino_genai", "fp32", "w32 a32, kv8", f"{_OPENVINO}; f32 inference"),
+    "llama.cpp-q8_0": Entry("llama_cpp", "Q8_0", "w8 a8 (blocks of 32), kv16", _LLAMA),
+    "llama.cpp-f16": Entry("llama_cpp", "F16", "w16 a32, kv16", _LLAMA),
+    "transformers-fp32": Entry("transformers_generate", "float32", "w32 a32, kv32", _PADDED),
+    "transformers-bf16": Entry("transformers_generate", "bfloat16", "w16 a16, kv16", _PADDED),
+    "transformers-cb-fp32": Entry("transformers_batching", "float32", "w32 a32, kv32", "generate_batch(), paged SDPA"),
+    "ctranslate2-int8": Entry("ctranslate2_generator", "int8", "w8 a8, kv32", "Generator, one batch, cpu int8"),
+}
