@@ -51,7 +51,10 @@ async def soak(
 
             async def one_client(left: Any = left) -> None:
                 for case in left:
-                    await _one(client, asked[case.question], expected[case.question], case, verdict)
+                    try:
+                        await _one(client, asked[case.question], expected[case.question], case, verdict)
+                    except httpx.TransportError as error:
+                        verdict.differs(f"{case}: its connection broke: {error!r}")
                     on_end()
 
             async with asyncio.TaskGroup() as group:
