@@ -48,7 +48,6 @@ class Worker:
         work.mkdir(parents=True, exist_ok=True)
         program = sys.executable if ENTRIES[name].ours else str(environment.python())
         log = environment.WORK / f"{name}.log"
-        # Each waits for its turn asleep: a thread that spins would take the others' time.
         variables = {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(_ROOT)}
         with log.open("w", encoding="utf-8") as errors:
             process = subprocess.Popen(

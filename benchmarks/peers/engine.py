@@ -47,7 +47,7 @@ class Entry:
 
 _OPENVINO = "ContinuousBatchingPipeline, dynamic split-fuse, u8 cache (its default), LATENCY hint, one stream"
 _LLAMA = "libllama's batches, flash attention, one cache stream a sequence, built for this processor, f16 cache"
-_PADDED = "generate(), eager SDPA, left-padded batch, static shapes off"
+_PADDED = "generate(), SDPA, one left-padded batch"
 
 ENTRIES = {
     "modelfleet-int8": Entry("modelfleet", "int8", "w8 a8, kv8", "the engine, int8 layers and cache", ours=True),

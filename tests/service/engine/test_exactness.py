@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from service.engine.batching_engine import BatchingEngine
 from service.engine.interface import GenerationRequest, Priority, SamplingParams
 from service.engine.loading import BatchingEngineOptions
+from service.engine.reference import CacheType
 from tests.service.engine.tiny_models import SHAPES, VOCABULARY, greedy, tiny_model
 
 if TYPE_CHECKING:
@@ -143,6 +144,28 @@ def test_requests_that_gave_their_blocks_back_are_exact(shape: str) -> None:
     )
     stats = run(shape, [Work(prompt) for prompt in (1, 2, 3, 9, 10, 11)], options)
     assert stats.preemptions > 0
+
+
+def test_with_an_int8_cache_a_text_is_the_same_alone_and_among_others() -> None:
+    folder, _ = tiny_model("qwen3")
+    works = [Work(prompt) for prompt in (1, 4, 6, 9, 12)]
+
+    async def texts(options: BatchingEngineOptions, *, together: bool) -> list[list[list[int]]]:
+        engine = BatchingEngine(folder, name="int8", options=options)
+        await engine.start()
+        try:
+            if together:
+                return await asyncio.gather(*(answer(engine, work) for work in works))
+            return [await answer(engine, work) for work in works]
+        finally:
+            await engine.stop()
+
+    options = BatchingEngineOptions(
+        block_size=4, cache_tokens=1024, token_budget=16, threads=1, cache_type=CacheType.INT8, prefix_cache=False
+    )
+    together = asyncio.run(texts(options, together=True))
+    assert together == asyncio.run(texts(options, together=False))
+    assert all(len(tokens) == _NEW_TOKENS for choices in together for tokens in choices)
 
 
 @pytest.mark.parametrize("shape", ["llama", "qwen2-late-windows", "gemma3"])
