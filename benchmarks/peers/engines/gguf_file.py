@@ -6,8 +6,6 @@ import importlib
 import json
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -45,9 +43,9 @@ def write(model: Path, file: Path, variant: str) -> None:
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_vocab_size(config["vocab_size"])
     writer.add_tokenizer_model("none")
-    numpy_files = importlib.import_module("safetensors.numpy")
-    for name, tensor in numpy_files.load_file(model / "model.safetensors").items():
-        floats = tensor.astype(np.float32)
+    tensors = importlib.import_module("safetensors.torch")  # numpy knows no bfloat16
+    for name, tensor in tensors.load_file(model / "model.safetensors").items():
+        floats = tensor.float().numpy()
         if floats.ndim == 1:
             writer.add_tensor(_name(name), floats)
         else:
