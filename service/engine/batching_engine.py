@@ -143,7 +143,7 @@ class BatchingEngine:
         """See `Engine.health`."""
         if self._loaded is None:
             return Health(self._state, self._reason)
-        return Health(self._state, self._reason, self._loaded.loop.running, self._loaded.loop.queued)
+        return Health(self._state, self._reason, self._loaded.loop.running, self._loaded.loop.waiting)
 
     def stats(self) -> EngineStats:
         """See `Engine.stats`.

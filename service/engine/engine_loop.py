@@ -138,9 +138,12 @@ class EngineLoop:
             self._wake.notify()
 
     @property
-    def queued(self) -> int:
-        """Requests that were never computed yet. From any thread."""
-        return len(self._queued)
+    def waiting(self) -> int:
+        """Requests of which nothing is computed: new ones, and those that gave their blocks back. From any thread."""
+        with self._wake:
+            waiting = self._queued.copy()
+        waiting.update(choice.request for choice in self._scheduler.waiting)
+        return len(waiting.difference(choice.request for choice in self._scheduler.running))
 
     @property
     def running(self) -> int:

@@ -225,7 +225,7 @@ class Health:
         state: where it is in its life.
         reason: why it isn't ready; empty when it is.
         running: requests that are being computed.
-        waiting: requests admitted but not begun.
+        waiting: requests admitted of which nothing is being computed: not begun yet, or interrupted to make room.
     """
 
     state: EngineState

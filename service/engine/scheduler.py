@@ -76,6 +76,11 @@ class Scheduler:
         return tuple(self._running)
 
     @property
+    def waiting(self) -> tuple[Choice, ...]:
+        """Choices that hold none: new ones, and those that gave theirs back."""
+        return tuple(entry[-1] for entry in tuple(self._waiting) if not entry[-1].finished)
+
+    @property
     def idle(self) -> bool:
         """Whether there is nothing to compute."""
         return not self._running and not self._waiting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import shutil
 import time
@@ -34,13 +35,15 @@ from service.engine.interface import (
     UnsupportedParameterError,
 )
 from service.engine.loading import BatchingEngineOptions
-from service.engine.sampler.batch_sampler import BatchSampler
+from service.engine.sampler.batch_sampler import BatchSampler, SlotStart
 from service.weights.manifest import MANIFEST_NAME
 from tests.service.conftest import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from service.engine.observed_runner import StepRecord
 
 _PROMPTS = [tuple(range(start, start + length)) for start, length in ((5, 1), (20, 7), (40, 60), (3, 130))]
 _GREEDY = SamplingParams(temperature=0.0, max_tokens=24)
@@ -130,6 +133,25 @@ async def test_operators_prompts_are_shared_by_all_tenants(model_folder: Path) -
     # Whole blocks of the prefix, and no more: the question is the tenant's own.
     assert len(prefix) - 8 < cached[1] <= len(prefix)
     assert cached[2] == cached[1]
+
+
+async def test_a_request_that_gave_its_blocks_back_counts_as_waiting(model_folder: Path) -> None:
+    gauges: list[tuple[int, int]] = []
+
+    def note(record: StepRecord) -> None:
+        del record
+        if engine.stats().preemptions:
+            gauges.append((engine.health().running, engine.health().waiting))
+
+    options = dataclasses.replace(_OPTIONS, cache_tokens=64, on_step=note)  # two need 80
+    engine = BatchingEngine(model_folder, name="tiny", options=options)
+    await engine.start()
+    await asyncio.gather(*(collect(engine, request(tuple(range(n, n + 16)), ignore_eos=True)) for n in (1, 40)))
+    await engine.stop()
+    # One step after the other: both are there, until the last is alone.
+    assert gauges[0] == (1, 1)
+    assert gauges[-1] == (1, 0)
+    assert set(gauges) == {(1, 1), (1, 0)}
 
 
 async def test_an_end_token_ends_the_text_and_is_not_shown(engine: BatchingEngine) -> None:
@@ -302,6 +324,31 @@ async def test_a_step_that_fails_ends_one_request(engine: BatchingEngine, monkey
 
     monkeypatch.setattr(BatchSampler, "sample", broken)
     await _one_fails(engine)
+
+
+async def test_poisoned_requests_with_nobody_beside_them_do_not_end_the_engine(
+    engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = BatchSampler.start
+
+    def broken(self: BatchSampler, begun: SlotStart) -> None:
+        if begun.seed == 666:
+            raise RuntimeError("poison")
+        start(self, begun)
+
+    alone = text(await collect(engine, request(seed=1)))
+    monkeypatch.setattr(BatchSampler, "start", broken)
+    for _ in range(5):
+        with pytest.raises(GenerationFailedError):
+            await collect(engine, request(seed=666))
+    assert engine.health().state is EngineState.READY
+    assert text(await collect(engine, request(seed=1))) == alone
+    await nothing_is_left(engine)
+
+
+async def test_more_tokens_than_there_are_may_be_kept(engine: BatchingEngine) -> None:
+    every = text(await collect(engine, request(seed=3)))
+    assert text(await collect(engine, request(seed=3, top_k=10**30))) == every
 
 
 async def test_text_that_can_not_be_decoded_ends_one_request(
