@@ -145,16 +145,17 @@ class OpenAIClient:
     async def ask(self, task: TextTask) -> AsyncGenerator[Piece]:
         """Send a request; see `open_loop.Ask`."""
         path = "chat/completions" if self._target.api is Api.CHAT else "completions"
+        # Until there is a head nothing was answered: a kept connection that the server closes as we write, say.
+        broken = FailureKind.CONNECTION
         try:
             async with self._client.stream("POST", f"{self._target.base_url}/{path}", json=self._body(task)) as answer:
+                broken = FailureKind.CUT_OFF
                 if answer.status_code != httpx.codes.OK:
                     raise _refused(answer.status_code, await answer.aread())
                 async for piece in _pieces(answer):
                     yield piece
-        except httpx.RemoteProtocolError as error:
-            raise RequestFailedError(FailureKind.CUT_OFF, str(error)) from None
         except httpx.HTTPError as error:
-            raise RequestFailedError(FailureKind.CONNECTION, str(error) or type(error).__name__) from None
+            raise RequestFailedError(broken, str(error) or type(error).__name__) from None
 
     def _body(self, task: TextTask) -> dict[str, Any]:
         target = self._target

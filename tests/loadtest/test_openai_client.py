@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +15,6 @@ from loadtest.prompts import PromptWriter
 from tests.loadtest.scripted_server import event, head, serving, words_of
 
 if TYPE_CHECKING:
-    import asyncio
-
     from loadtest.open_loop import Piece
     from tests.loadtest.scripted_server import Answer
 
@@ -29,6 +30,9 @@ async def test_an_answer_is_its_pieces_and_its_usage() -> None:
         pieces = await ask(url, TextTask("a b c d", 3))
     assert [piece.text for piece in pieces] == [True, True, True, False, False]
     assert (pieces[-1].prompt_tokens, pieces[-1].output_tokens) == (3, 3)
+
+
+CHUNKED = head().replace(b"connection: close", b"transfer-encoding: chunked")
 
 
 def scripted(*parts: bytes) -> Answer:
@@ -49,7 +53,9 @@ def scripted(*parts: bytes) -> Answer:
         ((head(), event("a"), b'data: {"error": {"message": "gone"}}\n\n'), FailureKind.STREAM, "gone"),
         ((head(), event("a")), FailureKind.CUT_OFF, "before the answer did"),
         ((head(), b"data: {nonsense\n\n"), FailureKind.MALFORMED, "nonsense"),
-        ((b"",), FailureKind.CUT_OFF, "disconnected"),
+        ((b"",), FailureKind.CONNECTION, "disconnected"),
+        ((head()[:20],), FailureKind.CONNECTION, "disconnected"),
+        ((CHUNKED, b"5\r\nda"), FailureKind.CUT_OFF, "incomplete chunked read"),
     ],
 )
 async def test_failures_are_told_apart(parts: tuple[bytes, ...], kind: FailureKind, says: str) -> None:
@@ -57,6 +63,28 @@ async def test_failures_are_told_apart(parts: tuple[bytes, ...], kind: FailureKi
         with pytest.raises(RequestFailedError, match=says) as failed:
             await ask(url, TextTask("a", 1))
     assert failed.value.failure.kind is kind
+
+
+async def test_a_connection_that_is_reset_in_the_middle_of_an_answer_cuts_it_off() -> None:
+    async def answer(body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        del body
+        writer.write(head() + event("a"))
+        await writer.drain()
+        await asked.wait()
+        # Not to linger means to reset, in place of an orderly end.
+        connection: socket.socket = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    asked = asyncio.Event()
+    async with serving(answer) as url, OpenAIClient(Target(url)) as client:
+        await client.choose_model()
+        pieces = client.ask(TextTask("a", 2))
+        assert (await anext(pieces)).text
+        asked.set()
+        with pytest.raises(RequestFailedError) as failed:
+            await anext(pieces)
+    assert failed.value.failure.kind is FailureKind.CUT_OFF
 
 
 async def test_nobody_there_is_told_with_the_address() -> None:
