@@ -68,7 +68,7 @@ def recording_this_process(file: Path, *, native: bool) -> Generator[None]:
         except subprocess.TimeoutExpired:
             spy.kill()
             _, said = spy.communicate()
-    if not file.is_file():
+    if spy.returncode:  # the file alone proves nothing: it may be an earlier one
         raise _refused(os.getpid(), said)
 
 
