@@ -1,6 +1,6 @@
 """The way to a private API server: Azure Bastion, which checks an Entra identity and tunnels to the cluster.
 
-`fleet tunnel STACK` runs `az aks bastion` over it (learn.microsoft.com/azure/bastion/
+`fleet tunnel STACK` runs `az network bastion tunnel` over it (learn.microsoft.com/azure/bastion/
 bastion-connect-to-aks-private-cluster). A runner inside the network needs none.
 """
 
