@@ -107,6 +107,16 @@ class Engine:
             known["name"].rsplit("/", 1)[-1] == stack for known in json.loads(self._checked("stack", "ls", "--json"))
         )
 
+    def others(self, stack: str) -> list[str]:
+        """Name the backend's other stacks, those of other projects too."""
+        own = {
+            known["name"]
+            for known in json.loads(self._checked("stack", "ls", "--json"))
+            if known["name"].rsplit("/", 1)[-1] == stack
+        }
+        everything = json.loads(self._checked("stack", "ls", "--all", "--json"))
+        return sorted(known["name"] for known in everything if known["name"] not in own)
+
     def outputs(self, stack: str) -> Mapping[str, Any]:
         """Give the stack's outputs, secrets in plain text."""
         return json.loads(self._checked("stack", "output", "--json", "--show-secrets", "--stack", stack))

@@ -17,7 +17,7 @@ from fleet.repair import repair
 from fleet.run_config import RunConfig
 from fleet.tunnel import TunnelRecords, reached
 from fleet.update_view import UpdateView
-from infra.config import Cloud, StackSettings, from_stack_file
+from infra.config import Cloud, StackKind, StackSettings, from_stack_file
 from toolchain.flavour import CHECKED_VARIABLE
 from toolchain.locations import clone_dir
 from toolchain.plugin_flavours import Flavour, check_flavour, record_flavour
@@ -66,17 +66,21 @@ class Stack:
         settings = from_stack_file(stack_file(name))
         if changes:
             check_rights(name, settings)
+        check_bootstrapped(name, settings)
         flavour = choose_flavour()
-        environment = pulumi_environment(flavour)
+        environment = dict(pulumi_environment(flavour))
+        if settings.backend:
+            environment["PULUMI_BACKEND_URL"] = settings.backend
         backend = environment["PULUMI_BACKEND_URL"]
         environment[CHECKED_VARIABLE] = name  # checked below, once: the program would check again
         engine = Engine(environment)
         config = RunConfig(stack_file(name))
-        if create:
+        if create and not settings.backend:  # what a file says is in a backend is never begun anew there
             with config.kept_clean():
                 engine.select(name)
         elif not engine.exists(name):
-            raise StackUnknownError(f"stack {name} was never brought up (backend {backend}): run `fleet up {name}`")
+            way = "bootstrap" if settings.backend else "up"
+            raise StackUnknownError(f"stack {name} was never brought up (backend {backend}): run `fleet {way} {name}`")
         check_flavour(backend, name, flavour)
         return cls(name, settings, flavour, engine, backend, config)
 
@@ -117,9 +121,10 @@ class Stack:
         """Delete every resource and forget the stack.
 
         Raises:
-            FleetError: it holds data that is protected.
+            FleetError: it holds data that is protected, or other stacks' states.
         """
         with exclusive(self.name):
+            self._check_unused()
             self._repair()
             if guarded := protected(self.engine.export(self.name)):
                 raise FleetError(
@@ -137,8 +142,12 @@ class Stack:
 
         Returns:
             What was done, and what the clouds keep.
+
+        Raises:
+            FleetError: it holds other stacks' states.
         """
         with exclusive(self.name):
+            self._check_unused()
             self._prepare()
             if protected(self.engine.export(self.name)):
                 self._run("up", "--yes", "--skip-preview", *policy_arguments(), deleteData="true")
@@ -151,6 +160,15 @@ class Stack:
                 raise
             self._record(left)
             return summary, left
+
+    def _check_unused(self) -> None:
+        """See to it that the place of all states goes last: without its state nobody can take a stack down."""
+        if self.settings.kind is StackKind.STATE and (others := self.engine.others(self.name)):
+            raise FleetError(
+                f"{self.backend} keeps the states of other stacks ({', '.join(others)}), which would be lost with it: "
+                "take those down first (`fleet down STACK`), or move them to another backend (`pulumi stack export` "
+                "here, `pulumi stack import` there, `pulumi stack rm --force STACK` here)"
+            )
 
     def _record(self, left: Sequence[Remainder]) -> None:
         """Write what the next update must know of what the clouds keep into the stack's file."""
@@ -233,6 +251,19 @@ def check_rights(name: str, settings: StackSettings) -> None:
         raise FleetError(
             f"stack {name} has an embedded cluster, which takes namespaces and mounts: run as root (sudo), or set "
             f"modelfleet:kubeContext in Pulumi.{name}.yaml to a cluster that you may use"
+        )
+
+
+def check_bootstrapped(name: str, settings: StackSettings) -> None:
+    """Check that a place of states has a place of its own: only `fleet bootstrap` can begin one.
+
+    Raises:
+        FleetError: it has none yet.
+    """
+    if settings.kind is StackKind.STATE and not settings.backend:
+        raise FleetError(
+            f"stack {name} makes the place of all states, and has none itself yet (no modelfleet:backend in "
+            f"Pulumi.{name}.yaml): `fleet bootstrap {name}` makes it, and writes where it is"
         )
 
 
