@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from service.engine.text import TextWriter
 
 _log = logs.get("engine")
-# A step that fails for every request in it, this often in a row, is the device's fault and not a request's.
+# Once is an accident (memory ran out, say); a device that fails this often in a row won't come back by itself.
 _FRUITLESS_STEPS = 3
 
 
@@ -258,7 +258,11 @@ class EngineLoop:
         return outcomes
 
     def _compute_apart(self, shares: Sequence[Share], error: Exception) -> list[Outcome | None]:
-        """Each share as a step of its own, after they failed together: the one at fault fails alone."""
+        """Each share as a step of its own, after they failed together: the one at fault fails alone.
+
+        Where all of them fail, a plain token tells whether it is the device's fault or theirs: nobody can end the
+        engine by sending what fails, however often.
+        """
         outcomes: list[Outcome | None] = []
         for share in shares:
             try:
@@ -266,10 +270,19 @@ class EngineLoop:
             except Exception as own:  # noqa: BLE001 - becomes the request's failure
                 outcomes.append(Outcome((), None, own))
         failed = all(outcome is not None and outcome.failure is not None for outcome in outcomes)
-        self._fruitless = self._fruitless + 1 if failed else 0
+        self._fruitless = self._fruitless + 1 if failed and not self._works(shares[-1]) else 0
         if self._fruitless >= _FRUITLESS_STEPS:
             raise error
         return outcomes
+
+    def _works(self, failed: Share) -> bool:
+        """Whether a plain token can be computed, in the place of a share that is given up."""
+        try:
+            outcomes = self._runner.run(self._builder.probe(failed))
+        except Exception:  # noqa: BLE001 - the answer
+            _log.exception("probe failed")
+            return False
+        return all(outcome.failure is None for outcome in outcomes)
 
     def _run(self, shares: Sequence[Share], *, fresh: bool = False) -> list[Outcome | None]:
         outcomes = iter(self._runner.run(self._builder.build(shares, fresh=fresh)))

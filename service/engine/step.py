@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from service.engine.block_pool import NULL_BLOCK
+from service.engine.interface import SamplingParams
 from service.engine.sampler.batch_sampler import SlotStart
 
 if TYPE_CHECKING:
@@ -117,6 +118,27 @@ class StepBuilder:
             logit_rows=ends[sampled] - 1,
             sampled_slots=slots[sampled],
             sampled_positions=np.array([choices[row].generated for row in sampled], np.uint64),
+        )
+
+    def probe(self, share: Share) -> Step:
+        """A step that nothing can be wrong with: one plain token, in the place of a share that is given up.
+
+        Args:
+            share: has failed. The block that it was to write next is overwritten, which nobody else holds.
+        """
+        choice = share.choice
+        block = choice.blocks[choice.computed // self._block_size]
+        return Step(
+            starts=(SlotStart(choice.slot, SamplingParams(temperature=0.0), 0, 0, None, (0,), ()),),
+            token_ids=np.zeros(1, np.int64),
+            positions=np.zeros(1, np.int64),
+            kv_slots=np.array([block * self._block_size]),
+            query_starts=np.array([0, 1], np.int32),
+            context_lens=np.ones(1, np.int32),
+            block_tables=np.array([[block]], np.int32),
+            logit_rows=np.zeros(1, np.int64),
+            sampled_slots=np.array([choice.slot]),
+            sampled_positions=np.zeros(1, np.uint64),
         )
 
     def _write_table(self, share: Share) -> None:

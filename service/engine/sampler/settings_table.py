@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 # A temperature below this can't be told from 0 in float32 and overflows; its limit is the likeliest token.
 _COLDEST = 1e-6
+# No vocabulary is larger than a row can say; keeping more tokens than there are keeps all.
+_MOST_KEPT = np.iinfo(np.int64).max
 
 
 class SettingsTable:
@@ -32,7 +34,7 @@ class SettingsTable:
         """Fills a row."""
         self.temperature[slot] = params.temperature if params.temperature >= _COLDEST else 0.0
         self.top_p[slot] = params.top_p
-        self.top_k[slot] = params.top_k
+        self.top_k[slot] = min(params.top_k, _MOST_KEPT)
         self.min_p[slot] = params.min_p
         self.repetition[slot] = params.repetition_penalty
         self.presence[slot] = params.presence_penalty

@@ -35,7 +35,7 @@ from service.engine.interface import (
     UnsupportedParameterError,
 )
 from service.engine.loading import BatchingEngineOptions
-from service.engine.sampler.batch_sampler import BatchSampler
+from service.engine.sampler.batch_sampler import BatchSampler, SlotStart
 from service.weights.manifest import MANIFEST_NAME
 from tests.service.conftest import eventually
 
@@ -324,6 +324,31 @@ async def test_a_step_that_fails_ends_one_request(engine: BatchingEngine, monkey
 
     monkeypatch.setattr(BatchSampler, "sample", broken)
     await _one_fails(engine)
+
+
+async def test_poisoned_requests_with_nobody_beside_them_do_not_end_the_engine(
+    engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = BatchSampler.start
+
+    def broken(self: BatchSampler, begun: SlotStart) -> None:
+        if begun.seed == 666:
+            raise RuntimeError("poison")
+        start(self, begun)
+
+    alone = text(await collect(engine, request(seed=1)))
+    monkeypatch.setattr(BatchSampler, "start", broken)
+    for _ in range(5):
+        with pytest.raises(GenerationFailedError):
+            await collect(engine, request(seed=666))
+    assert engine.health().state is EngineState.READY
+    assert text(await collect(engine, request(seed=1))) == alone
+    await nothing_is_left(engine)
+
+
+async def test_more_tokens_than_there_are_may_be_kept(engine: BatchingEngine) -> None:
+    every = text(await collect(engine, request(seed=3)))
+    assert text(await collect(engine, request(seed=3, top_k=10**30))) == every
 
 
 async def test_text_that_can_not_be_decoded_ends_one_request(
