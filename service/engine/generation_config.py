@@ -7,7 +7,6 @@ Only how tokens are chosen is taken over; how many are generated is the client's
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ NAME = "generation_config.json"
 _BOUNDS = {
     "temperature": (0.0, 2.0),
     "top_p": (0.0, 1.0),
-    "top_k": (0.0, math.inf),
+    "top_k": (0, 2**31 - 1),
     "min_p": (0.0, 1.0),
     "repetition_penalty": (0.01, 10.0),
 }
@@ -66,5 +65,5 @@ def _defaults(content: dict[str, Any]) -> SamplingDefaults:
     for name, value in found.items():
         low, high = wished[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise ModelLoadError(f"{NAME}: {name} is {value!r}; a number from {low:g} to {high:g} is needed")
+            raise ModelLoadError(f"{NAME}: {name} is {value!r}; a number from {low} to {high} is needed")
     return SamplingDefaults(**found)

@@ -19,6 +19,8 @@ ServiceTier = Literal["auto", "default", "flex", "priority"]
 _STOP_STRINGS = 4
 _STOP_LENGTH = 256
 _LOGIT_BIAS_ENTRIES = 300
+# Not OpenAI's. Some clients say "all tokens" by the largest number that they know.
+_TOP_K = 2**31 - 1
 TOP_LOGPROBS = 20
 CHOICES = 128
 """Most answers of one request, over all of its prompts."""
@@ -65,7 +67,9 @@ class GenerationBody(Body):
     )
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=-1), WHOLE] | None = Field(default=None, description="-1 or 0: all tokens.")
+    top_k: Annotated[int, Field(ge=-1, le=_TOP_K), WHOLE] | None = Field(
+        default=None, description="-1 or 0: all tokens."
+    )
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None

@@ -45,6 +45,11 @@ def test_a_value_that_means_nothing_is_refused_by_its_name(tmp_path: Path, value
         defaults(tmp_path, {"repetition_penalty": value})
 
 
+def test_more_tokens_than_any_model_has_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"generation_config\.json: top_k"):
+        defaults(tmp_path, {"do_sample": True, "top_k": float("inf")})
+
+
 def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match=r"generation_config\.json"):
         defaults(tmp_path, [1])

@@ -45,6 +45,8 @@ def _schema(schema: dict[str, Any]) -> dict[str, Any]:
         (_COMPLETIONS, {"temperature": float("inf")}, 400, "temperature", "invalid_value"),
         (_COMPLETIONS, {"temperature": 2.5}, 400, "temperature", "invalid_value"),
         (_COMPLETIONS, {"top_p": 0}, 400, "top_p", "invalid_value"),
+        (_COMPLETIONS, {"top_k": -2}, 400, "top_k", "invalid_value"),
+        (_COMPLETIONS, {"top_k": 10**30}, 400, "top_k", "invalid_value"),
         (_COMPLETIONS, {"repetition_penalty": 5e-324}, 400, "repetition_penalty", "invalid_value"),
         (_COMPLETIONS, {"presence_penalty": -3}, 400, "presence_penalty", "invalid_value"),
         (_COMPLETIONS, {"seed": 2**70}, 400, "seed", "invalid_value"),
