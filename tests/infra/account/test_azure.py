@@ -9,6 +9,7 @@ import pytest
 from infra.account.azure import AzureAccount
 from infra.account.azure_permissions import DEPLOYER_ACTIONS
 from infra.clouds.azure.own_roles import OwnRole
+from infra.clouds.azure.roles import Role
 from infra.config import GuardRailSettings
 from rehearsal.azure import CLOUD
 from tests.infra.clouds.azure.recording import SUBSCRIPTION, Recorder, record, settings_of, whole_region
@@ -77,6 +78,13 @@ def test_deployers_give_away_only_what_regions_need(account: Recorder) -> None:
     for role in OwnRole:
         assert role.guid(SUBSCRIPTION) in condition
     assert "8e3af657-a8ff-443c-a75c-2fe8c4bcb635" not in condition  # Owner
+
+
+def test_deployers_may_give_every_role_that_a_region_gives(account: Recorder) -> None:
+    given = {made["roleDefinitionId"].rpartition("/")[2] for made in whole_region().of("RoleAssignment").values()}
+    assert Role.KEY_VAULT_SECRETS_USER in given, "the recorded region has a certificate in a vault"
+    condition = account.one("RoleAssignment", "ci-production-deploy")["condition"]
+    assert [role for role in sorted(given) if condition.count(role) < len(("write", "delete"))] == []
 
 
 def test_the_budget_begins_with_its_month_and_tells_in_time(account: Recorder) -> None:
