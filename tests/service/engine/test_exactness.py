@@ -17,12 +17,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from service.engine.batching_engine import BatchingEngine
+from service.engine.int8_cache import Int8Cache
 from service.engine.interface import GenerationRequest, Priority, SamplingParams
 from service.engine.loading import BatchingEngineOptions
+from service.engine.local_runner import LocalRunner
 from service.engine.reference import CacheType
 from tests.service.engine.tiny_models import SHAPES, VOCABULARY, greedy, tiny_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from service.engine.engine_loop import EngineStats
 
 _NEW_TOKENS = 30
@@ -94,6 +98,15 @@ def run(shape: str, works: list[Work], options: BatchingEngineOptions) -> Engine
     return asyncio.run(all_of_it())
 
 
+def cache_of(engine: BatchingEngine) -> Sequence[torch.Tensor | Int8Cache]:
+    """What the engine keeps keys and values in, layer by layer."""
+    assert engine._loaded is not None
+    runner = engine._loaded.loop._runner
+    assert isinstance(runner, LocalRunner)
+    assert runner._cache
+    return runner._cache
+
+
 _OPTIONS = st.builds(
     BatchingEngineOptions,
     max_running=st.integers(1, 6),
@@ -153,6 +166,7 @@ def test_with_an_int8_cache_a_text_is_the_same_alone_and_among_others() -> None:
     async def texts(options: BatchingEngineOptions, *, together: bool) -> list[list[list[int]]]:
         engine = BatchingEngine(folder, name="int8", options=options)
         await engine.start()
+        assert all(isinstance(layer, Int8Cache) for layer in cache_of(engine))
         try:
             if together:
                 return await asyncio.gather(*(answer(engine, work) for work in works))

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from service.engine.kernels.joined_layers import JoinedLayers
 from service.engine.kernels.operations import NativeKernels, operations_of
 from service.engine.model.decoder import Decoder, PackedTokens
 from service.engine.model.description import read_description
 from service.engine.model.tensor_files import TensorFiles
+from service.engine.operations import REFERENCE
 from service.engine.reference import LinearMode
 from tests.service.engine.tiny_models import CONTEXT_TOKENS, VOCABULARY, tiny_model
 
@@ -64,6 +66,8 @@ def test_joined_layers_are_the_single_ones_to_the_last_bit(
     joined = operations_of(kernels)
     single = dataclasses.replace(joined, join_layers=None)
     decoders = [_decoder(shape, operations, mode) for operations in (joined, single)]
+    assert isinstance(decoders[0]._all_layers, JoinedLayers)
+    assert decoders[1]._all_layers is None
     caches = [decoder.new_cache(40, BLOCK_SIZE, cache_type) for decoder in decoders]
     for step in (_step([(0, 40), (0, 3)]), _step([(40, 1), (3, 1)]), _step([(41, 9), (4, 1), (0, 20)])):
         ours, theirs = (decoder(step, cache) for decoder, cache in zip(decoders, caches, strict=True))
@@ -73,12 +77,34 @@ def test_joined_layers_are_the_single_ones_to_the_last_bit(
 
 def test_a_mixture_of_experts_is_not_joined(kernels: NativeKernels) -> None:
     decoder = _decoder("qwen3-moe", operations_of(kernels), LinearMode.FP32)
+    assert decoder._all_layers is None
     cache = decoder.new_cache(20, BLOCK_SIZE, torch.float32)
     assert decoder(_step([(0, 10)]), cache).isfinite().all()
 
 
+@pytest.mark.parametrize("unfit", [{"head_dim": 24}, {"head_dim": 272}, {"heads": 66}])
+def test_heads_that_the_attention_kernel_does_not_take_are_not_joined(
+    kernels: NativeKernels, unfit: dict[str, int]
+) -> None:
+    decoder = _decoder("llama", operations_of(kernels), LinearMode.FP32)
+    assert decoder.description.kv_heads == 2
+    taken, refused = (
+        kernels.join_layers(description, decoder._layers, decoder._rotations)
+        for description in (decoder.description, dataclasses.replace(decoder.description, **unfit))
+    )
+    assert isinstance(taken, JoinedLayers)
+    assert refused is None
+
+
+def test_layers_of_other_operations_are_not_joined(kernels: NativeKernels) -> None:
+    decoder = _decoder("llama", REFERENCE, LinearMode.FP32)
+    assert decoder._all_layers is None
+    assert kernels.join_layers(decoder.description, decoder._layers, decoder._rotations) is None
+
+
 def test_a_cache_of_another_engine_is_not_mixed_up(kernels: NativeKernels) -> None:
     decoder = _decoder("qwen3", operations_of(kernels), LinearMode.FP32)
+    assert isinstance(decoder._all_layers, JoinedLayers)
     first, second = (decoder.new_cache(20, BLOCK_SIZE, torch.float32) for _ in range(2))
     expected = decoder(_step([(0, 10)]), first)
     assert torch.equal(decoder(_step([(0, 10)]), second), expected)
