@@ -64,8 +64,7 @@ def tunnel(
     def show(record: "TunnelRecord") -> None:
         nonlocal shown
         if shown:
-            console.note("the tunnel is open again")
-            return
+            return  # the tunnel has told that it is open again
         shown = True
         command.record_phase()
         if as_json:

@@ -15,7 +15,7 @@ def ask(command: Sequence[str], environment: Mapping[str, str]) -> Any:
     """Run a command and read its answer.
 
     Raises:
-        TunnelError: it failed; what it said is part of the message.
+        TunnelError: it can't be run, or failed; what it said is part of the message.
     """
     try:
         done = subprocess.run(
@@ -29,6 +29,8 @@ def ask(command: Sequence[str], environment: Mapping[str, str]) -> Any:
         )
     except subprocess.TimeoutExpired as error:
         raise TunnelError(f"`{shlex.join(command)}` gave no answer within {_ANSWER_LIMIT_S:.0f} s") from error
+    except OSError as error:
+        raise TunnelError(f"`{command[0]}` can't be started: {error}") from error
     if done.returncode != 0:
         raise TunnelError(f"`{shlex.join(command)}` failed:\n{(done.stderr or done.stdout).strip()}")
     try:

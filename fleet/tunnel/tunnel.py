@@ -12,7 +12,7 @@ from fleet.tunnel.errors import TunnelError
 from fleet.tunnel.forwarder import Forwarder
 from fleet.tunnel.proxy import ConnectProxy, proxied
 from fleet.tunnel.record import TunnelRecord, TunnelRecords
-from fleet.tunnel.route import Route, require_tools
+from fleet.tunnel.route import Route
 
 
 class Tunnel:
@@ -64,7 +64,6 @@ class Tunnel:
         Raises:
             TunnelError: it can't be opened, or a program that it takes is missing.
         """
-        require_tools(self._route)
         forwarder = Forwarder(self._route, self._port, self._tell)
         proxy = ConnectProxy(self.server, forwarder.connect)
         with self._records.held(self._stack):

@@ -107,3 +107,19 @@ def private_server(tmp_path: Path) -> Iterator[PrivateServer]:
 @pytest.fixture
 def route(private_server: PrivateServer) -> TestRoute:
     return TestRoute(FORWARD, (str(private_server.port),))
+
+
+def listener_of(port: int) -> int:
+    """Give the process that listens on a port, 2**22 (no process can have it) if there is none."""
+    inodes = {
+        fields[9]
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
+        if (fields := line.split())[1] == f"0100007F:{port:04X}" and fields[3] == "0A"
+    }
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if link.readlink().name.removeprefix("socket:[").rstrip("]") in inodes:
+                return int(link.parts[2])
+        except OSError:
+            continue
+    return 2**22

@@ -1,9 +1,6 @@
 """A tunnel leads to one server by its own name, is opened again, and leaves nothing behind."""
 
-import asyncio
 import http.client
-import os
-import signal
 import socket
 import ssl
 from pathlib import Path
@@ -13,8 +10,6 @@ import pytest
 import yaml
 
 from fleet.tunnel import ApiServer, Tunnel, TunnelError, TunnelRecord, TunnelRecords
-from fleet.tunnel.errors import NotReadyError
-from fleet.tunnel.forwarder import Forwarder
 from fleet.tunnel.route import Tool
 from tests.fleet.tunnel.conftest import HOST, PrivateServer, TestRoute
 
@@ -76,62 +71,6 @@ def test_other_servers_are_reached_past_the_tunnel(
             asked_by_proxy(record, private_server.authority, "nothing.invalid")
 
 
-async def test_a_program_that_ends_is_started_again(route: TestRoute) -> None:
-    told: list[str] = []
-    pauses: list[float] = []
-    opened: asyncio.Queue[None] = asyncio.Queue()
-
-    async def pause(seconds: float) -> None:
-        pauses.append(seconds)
-
-    forwarder = Forwarder(route, 0, told.append, pause)
-    keeping = asyncio.create_task(forwarder.keep_open(lambda: opened.put_nowait(None)))
-    await opened.get()
-    (_, writer) = await forwarder.connect()
-    writer.close()
-    os.kill(_listener_of(forwarder.port), signal.SIGKILL)
-    await opened.get()
-    assert route.started == 2
-    assert pauses == [1.0]
-    assert "opened again" in told[0]
-    keeping.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await keeping
-    with pytest.raises(ProcessLookupError):
-        os.kill(_listener_of(forwarder.port), 0)
-
-
-async def test_what_never_opens_is_told_with_its_last_words() -> None:
-    async def pause(_: float) -> None:
-        return
-
-    route = TestRoute("raise SystemExit('not authorised to start a session')")
-    with pytest.raises(TunnelError, match=r"4 attempts(.|\n)*not authorised to start a session"):
-        await Forwarder(route, 0, lambda _: None, pause).keep_open(lambda: None)
-    assert route.started == 4
-
-
-async def test_a_machine_that_is_only_being_made_is_waited_for(route: TestRoute) -> None:
-    class Starting(TestRoute):
-        def command(self, port: int) -> list[str]:
-            if self.started < 2:
-                self.started += 1
-                raise NotReadyError("its agent has not reported")
-            return list(super().command(port))
-
-    told: list[str] = []
-    opened = asyncio.Event()
-
-    async def pause(_: float) -> None:
-        return
-
-    forwarder = Forwarder(Starting(route.script, route.arguments), 0, told.append, pause)
-    keeping = asyncio.create_task(forwarder.keep_open(opened.set))
-    await opened.wait()
-    keeping.cancel()
-    assert told == ["its agent has not reported: waiting for it"]
-
-
 def test_missing_programs_are_all_named(route: TestRoute, private_server: PrivateServer, tmp_path: Path) -> None:
     route.tools = (Tool("sh", ""), Tool("session-manager-nowhere", "from its makers"), Tool("aws-nowhere", "too"))
     with (
@@ -145,19 +84,3 @@ def test_an_answer_from_another_server_is_no_direct_way(private_server: PrivateS
     """Private ranges repeat: somebody else's server at the same address must not be taken for ours."""
     ours = ApiServer("localhost", private_server.port, private_server.authority.read_text())
     assert not ours.answers_directly()
-
-
-def _listener_of(port: int) -> int:
-    """Give the process that listens on a port, 2**22 (no process can have it) if there is none."""
-    inodes = {
-        fields[9]
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
-        if (fields := line.split())[1] == f"0100007F:{port:04X}" and fields[3] == "0A"
-    }
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if link.readlink().name.removeprefix("socket:[").rstrip("]") in inodes:
-                return int(link.parts[2])
-        except OSError:
-            continue
-    return 2**22
