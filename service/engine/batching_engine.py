@@ -194,7 +194,9 @@ class BatchingEngine:
             grammar = await asyncio.to_thread(loaded.grammars.compile, sampling.grammar)
         # Without a prefix cache only the choices of one request share blocks.
         salt = f"tenant {asked.prefix_salt}" if self._options.prefix_cache else f"request {secrets.token_hex()}"
-        stream = DeltaQueue(asyncio.get_running_loop(), lambda: loaded.loop.give_up(request))
+        stream = DeltaQueue(
+            asyncio.get_running_loop(), lambda: loaded.loop.give_up(request), limit_bytes=asked.backlog_bytes
+        )
         now = time.monotonic()
         request = Request(
             asked,

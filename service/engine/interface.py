@@ -16,6 +16,11 @@ from typing import TYPE_CHECKING, Protocol, Self
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+# What a token costs varies by a hundred with its log-probabilities; this is some 80,000 plain ones or 10,000 with 20
+# alternatives each: seconds of the largest request, minutes of a usual one.
+BACKLOG_BYTES = 32 * 1024 * 1024
+"""Most of an answer that waits for a reader who is slower than the engine."""
+
 
 class Priority(enum.IntEnum):
     """Who goes first when there is more work than room. Lower goes first."""
@@ -119,6 +124,8 @@ class GenerationRequest:
         prefix_salt: requests share cached prefixes only with requests of the same salt, so that no tenant can
             learn from timing what another has sent.
         adapter_id: a fine-tuned variant of the model.
+        backlog_bytes: most that may wait for a reader who is slower than the engine; beyond it the request ends with
+            `SlowReaderError`.
     """
 
     request_id: str
@@ -128,6 +135,7 @@ class GenerationRequest:
     deadline: float | None = None
     prefix_salt: str = ""
     adapter_id: str | None = None
+    backlog_bytes: int = BACKLOG_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +338,10 @@ class GenerationFailedError(EngineError):
     """This request failed inside the engine; others go on."""
 
 
+class SlowReaderError(EngineError):
+    """More of the answer waited for its reader than may; the request was given up."""
+
+
 class EngineDeadError(EngineError):
     """The engine has stopped or failed as a whole; this process can't serve any more."""
 
@@ -351,6 +363,7 @@ class DeltaStream(Protocol):
         Raises:
             GenerationFailedError: the request failed.
             DeadlineExceededError: it came too late.
+            SlowReaderError: deltas came faster than they were read.
             EngineDeadError: the engine failed.
         """
         ...

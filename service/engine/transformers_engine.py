@@ -192,7 +192,7 @@ class TransformersEngine:
         _refuse_unsupported(request)
         _refuse_invalid(request, info)
         max_tokens = _room(request, info)
-        stream = DeltaQueue(asyncio.get_running_loop())
+        stream = DeltaQueue(asyncio.get_running_loop(), limit_bytes=request.backlog_bytes)
         sequence = Sequence(request, max_tokens, stream)
         with self._wake:
             if self._state in {EngineState.DEAD, EngineState.STOPPED}:

@@ -11,6 +11,7 @@ from service.engine.interface import (
     OverloadedError,
     ParameterError,
     RequestTooLargeError,
+    SlowReaderError,
     UnsupportedParameterError,
     UnsupportedTaskError,
 )
@@ -25,6 +26,11 @@ RETRYABLE = "x-modelfleet-retryable"
 # Branches of a union that pydantic puts into an error's location; they are no part of the client's document.
 _TYPE_NAMES = frozenset({"str", "int", "float", "bool", "none", "TextPart"})
 _LONGEST_MESSAGE = 500
+# What ends a request that was admitted.
+_ENDS: Mapping[type[EngineError], tuple[int, ErrorType, str]] = {
+    DeadlineExceededError: (504, ErrorType.SERVER, "deadline_exceeded"),
+    SlowReaderError: (408, ErrorType.INVALID_REQUEST, "client_too_slow"),
+}
 
 
 def not_ready(reason: str, *, retry_after_s: int = 1) -> ApiError:
@@ -77,10 +83,9 @@ def of_engine(error: EngineError) -> ApiError:
             )
         case EngineDeadError():
             return not_ready(str(error).rstrip("."))
-        case DeadlineExceededError():
-            return ApiError(504, str(error), kind=ErrorType.SERVER, code="deadline_exceeded")
         case _:
-            return ApiError(500, str(error), kind=ErrorType.SERVER, code="generation_failed")
+            status, kind, code = _ENDS.get(type(error), (500, ErrorType.SERVER, "generation_failed"))
+            return ApiError(status, str(error), kind=kind, code=code)
 
 
 def _parameter_code(error: ParameterError) -> str:

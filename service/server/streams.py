@@ -61,7 +61,11 @@ class WatchedStream:
 
     async def aclose(self) -> None:
         """See `DeltaStream.aclose`."""
-        self._fail(None)
+        await self.give_up(None)
+
+    async def give_up(self, error: EngineError | None) -> None:
+        """Closes it because of an error elsewhere; without one, because nobody waits any more."""
+        self._fail(error)
         await self._stream.aclose()
 
     def _fail(self, error: EngineError | None) -> None:
@@ -84,7 +88,8 @@ class JoinedStreams:
         self._streams = streams
         self._choices_each = choices_each
         self._usages: dict[int, Usage] = {}
-        self._items: asyncio.Queue[Delta | Exception | None] = asyncio.Queue()
+        # One place for each prompt: whatever the reader doesn't take stays in the engine's queues, which are bounded.
+        self._items: asyncio.Queue[tuple[int, Delta] | Exception | None] = asyncio.Queue(maxsize=len(streams))
         self._open = len(streams)
         self._readers = [asyncio.ensure_future(self._read(prompt, stream)) for prompt, stream in enumerate(streams)]
 
@@ -94,8 +99,11 @@ class JoinedStreams:
     async def __anext__(self) -> Delta:
         while self._open:
             item = await self._items.get()
-            if isinstance(item, Delta):
-                return item
+            if isinstance(item, tuple):
+                prompt, delta = item
+                self._usages[prompt] = delta.usage
+                index = prompt * self._choices_each + delta.index
+                return dataclasses.replace(delta, index=index, usage=self._usage())
             if item is not None:
                 raise item
             self._open -= 1
@@ -113,13 +121,11 @@ class JoinedStreams:
     async def _read(self, prompt: int, stream: DeltaStream) -> None:
         try:
             async for delta in stream:
-                self._usages[prompt] = delta.usage
-                index = prompt * self._choices_each + delta.index
-                self._items.put_nowait(dataclasses.replace(delta, index=index, usage=self._usage()))
+                await self._items.put((prompt, delta))
         except Exception as error:  # noqa: BLE001 - raised again where the deltas are waited for
-            self._items.put_nowait(error)
+            await self._items.put(error)
         else:
-            self._items.put_nowait(None)
+            await self._items.put(None)
 
     def _usage(self) -> Usage:
         usages = self._usages.values()
@@ -145,13 +151,13 @@ async def begin(
     Raises:
         EngineError: one of them was refused.
     """
-    streams: list[DeltaStream] = []
+    streams: list[WatchedStream] = []
     try:
         for request in requests:
             stream = await engine.generate(request)
             streams.append(WatchedStream(stream, watch(request)))
-    except BaseException:
+    except BaseException as error:
         for stream in streams:
-            await stream.aclose()
+            await stream.give_up(error if isinstance(error, EngineError) else None)
         raise
     return streams[0] if len(streams) == 1 else JoinedStreams(streams, choices_each=requests[0].sampling.n)

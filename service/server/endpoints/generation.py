@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from service.engine.interface import EngineError, GenerationRequest, ParameterError, Priority, SamplingParams
+from service.engine.interface import (
+    BACKLOG_BYTES,
+    EngineError,
+    GenerationRequest,
+    ParameterError,
+    Priority,
+    SamplingParams,
+)
 from service.server.answers.answer import Identity, events, whole
 from service.server.answers.formats import ChatFormat, CompletionFormat
 from service.server.endpoints.models import require_model
@@ -163,6 +170,8 @@ class _Generation:
                 deadline=time.monotonic() + limit_s if limit_s else None,
                 # A tenant's name holds no line break, so no salt of one can be the salt of another.
                 prefix_salt=tenant if body.cache_salt is None else f"{tenant}\n{body.cache_salt}",
+                # They have one reader together.
+                backlog_bytes=BACKLOG_BYTES // len(prompts),
             )
             for position, prompt in enumerate(prompts)
         ]

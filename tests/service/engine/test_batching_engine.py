@@ -32,6 +32,7 @@ from service.engine.interface import (
     Priority,
     RequestTooLargeError,
     SamplingParams,
+    SlowReaderError,
     UnsupportedParameterError,
 )
 from service.engine.loading import BatchingEngineOptions
@@ -272,6 +273,15 @@ async def test_a_storm_of_cancellations_leaves_nothing_behind(engine: BatchingEn
     kept = await keeping
     await nothing_is_left(engine)
     assert tokens(kept) == tokens(await collect(engine, request(_PROMPTS[2], temperature=0.0)))
+
+
+async def test_who_does_not_read_is_given_up_and_nobody_else(engine: BatchingEngine) -> None:
+    sampling = SamplingParams(max_tokens=40, ignore_eos=True, n=2)
+    unread = await engine.generate(GenerationRequest("r", (1, 2), sampling, backlog_bytes=8_000))
+    assert (await collect(engine, request((1, 2), max_tokens=90, ignore_eos=True)))[-1].usage.completion_tokens == 90
+    await nothing_is_left(engine)
+    with pytest.raises(SlowReaderError):
+        await anext(unread)
 
 
 async def test_a_deadline_ends_the_request(engine: BatchingEngine) -> None:

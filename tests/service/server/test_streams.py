@@ -1,12 +1,24 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
+from typing import Any
 
 import pytest
 
-from service.engine.delta_queue import DeltaQueue
-from service.engine.interface import Delta, EngineError, FinishReason, GenerationFailedError, Usage
-from service.server.streams import JoinedStreams, WatchedStream
+from service.engine.delta_queue import DeltaQueue, size_bytes
+from service.engine.interface import (
+    Delta,
+    EngineError,
+    FinishReason,
+    GenerationFailedError,
+    GenerationRequest,
+    OverloadedError,
+    SlowReaderError,
+    TokenLogprob,
+    Usage,
+)
+from service.server.streams import JoinedStreams, WatchedStream, begin
 
 
 class Witness:
@@ -87,3 +99,91 @@ async def test_a_joined_failure_reaches_the_reader_and_closing_frees_the_others(
     assert gone == ["waiting"]
     with pytest.raises(StopAsyncIteration):
         await anext(joined)
+
+
+async def test_who_reads_too_slowly_is_cut_off_and_nothing_is_kept_for_it() -> None:
+    gone: list[bool] = []
+    queue = DeltaQueue(asyncio.get_running_loop(), lambda: gone.append(True), limit_bytes=10 * size_bytes(delta("a")))
+    for _ in range(10):
+        queue.receive(delta("a"))
+    assert await anext(queue) == delta("a")
+    queue.receive(delta("a"))
+    assert not gone
+    queue.receive(delta("a"))
+    assert gone == [True]
+    assert queue.cancelled
+    queue.receive(delta("a"))
+    with pytest.raises(SlowReaderError):
+        await anext(queue)
+    with pytest.raises(StopAsyncIteration):
+        await anext(queue)
+    await queue.aclose()
+    assert gone == [True]
+
+
+def test_a_delta_s_size_is_about_what_it_takes() -> None:
+    def made(count: int) -> list[Delta]:
+        return [
+            Delta(
+                str(number),
+                (1000 + number,),
+                Usage(3000, 1000 + number),
+                logprobs=(TokenLogprob(1, -1.5, tuple((1000 + each, each / number) for each in range(20))),),
+            )
+            for number in range(1, count)
+        ]
+
+    tracemalloc.start()
+    try:
+        kept = made(500)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0.5 * taken < sum(map(size_bytes, kept)) < 2 * taken
+
+
+async def test_joined_streams_read_no_further_than_their_reader() -> None:
+    loop = asyncio.get_running_loop()
+    queues = [DeltaQueue(loop, limit_bytes=20 * size_bytes(delta("a"))) for _ in range(2)]
+    joined = JoinedStreams(queues, choices_each=1)
+    for number in range(1, 31):
+        for queue in queues:
+            queue.receive(delta("a", tokens=number))
+        await asyncio.sleep(0)
+    with pytest.raises(SlowReaderError):
+        async for _ in joined:
+            pass
+    await joined.aclose()
+
+
+async def test_joined_usage_never_goes_back() -> None:
+    loop = asyncio.get_running_loop()
+    queues = [DeltaQueue(loop) for _ in range(3)]
+    for queue in queues:
+        for number in range(1, 10):
+            queue.receive(delta("a", tokens=number))
+        queue.receive(None)
+    seen = [each.usage.completion_tokens async for each in JoinedStreams(queues, choices_each=1)]
+    assert seen == sorted(seen)
+    assert seen[-1] == 27
+
+
+async def test_requests_that_were_admitted_before_a_refusal_end_with_it() -> None:
+    class Full:
+        """Takes one request in."""
+
+        def __init__(self) -> None:
+            self.taken: list[DeltaQueue] = []
+
+        async def generate(self, request: GenerationRequest) -> DeltaQueue:
+            if self.taken:
+                raise OverloadedError(f"{request.request_id} is one too many")
+            self.taken.append(DeltaQueue(asyncio.get_running_loop()))
+            return self.taken[0]
+
+    engine: Any = Full()
+    witness = Witness()
+    with pytest.raises(OverloadedError) as refused:
+        await begin(engine, [GenerationRequest(name, (1,)) for name in "ab"], lambda _: [witness])
+    assert witness.seen == [("failed", refused.value)]
+    assert engine.taken[0].cancelled
