@@ -1,4 +1,4 @@
-"""Where `fleet` starts: how an error, a Ctrl-C or a SIGTERM is told.
+"""Where `fleet` starts: how an error, a Ctrl-C, a SIGTERM or a closed terminal is told.
 
 Nothing heavy is imported here: a Ctrl-C is answered from the first moment on.
 """
@@ -16,13 +16,16 @@ _INTERRUPTED = 130
 
 def main() -> NoReturn:
     """Run the command line; every foreseen error is one message without a traceback."""
-    signal.signal(signal.SIGINT, _not_begun)
-    signal.signal(signal.SIGTERM, _not_begun)
+    # What is ignored stays so: `nohup` wants to outlive its terminal.
+    ends = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN]
+    for each in (signal.SIGINT, *ends):
+        signal.signal(each, _not_begun)
     from fleet import console  # noqa: PLC0415 - after the handlers: these imports take a moment
     from fleet.app import app  # noqa: PLC0415
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _terminate)
+    for each in ends:
+        signal.signal(each, _terminate)
     try:
         app()
     except SystemExit as end:  # typer turns a Ctrl-C into this

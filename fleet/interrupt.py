@@ -2,4 +2,4 @@
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: somebody other than the terminal asks this process to end."""
+    """SIGTERM, or SIGHUP of a terminal that is gone: somebody other than the terminal asks this process to end."""

@@ -63,13 +63,31 @@ def recorded(left: Iterable[Remainder], already: Iterable[str]) -> str:
         left: what the clouds keep now.
         already: what the file names from before.
     """
-    names = sorted({*already, *(each.name for each in left if KEPT[each.type].recorded)})
-    return f"[{', '.join(names)}]" if names else ""
+    return listed({*already, *to_record(left)})
+
+
+def to_record(left: Iterable[Remainder]) -> set[str]:
+    """Name what the next update has to be told, as the cloud answers no question about it."""
+    return {each.name for each in left if KEPT[each.type].recorded}
+
+
+def listed(names: Iterable[str]) -> str:
+    """Give names as YAML writes a list of them, nothing for none."""
+    inside = ", ".join(sorted(names))
+    return f"[{inside}]" if inside else ""
+
+
+_CLOUDS_OWN = frozenset({"deletionProtection", "deletionProtectionEnabled", "enableDeletionProtection"})
+"""Inputs by which a cloud itself refuses a deletion: a cluster has one, and holds no data that the engine protects."""
 
 
 def protected(checkpoint: Mapping[str, Any]) -> list[str]:
-    """Name the resources that the engine refuses to delete."""
-    return [each["urn"] for each in resources(checkpoint) if each.get("protect")]
+    """Name the resources that the engine or the cloud refuses to delete."""
+    return [
+        each["urn"]
+        for each in resources(checkpoint)
+        if each.get("protect") or any((each.get("inputs") or {}).get(name) is True for name in _CLOUDS_OWN)
+    ]
 
 
 def resources(checkpoint: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

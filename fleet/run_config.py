@@ -10,6 +10,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
+
 from documents.yaml_edit import set_at
 from toolchain.locations import state_dir
 
@@ -39,6 +41,11 @@ class RunConfig:
             text = set_at(text, ("config", f"modelfleet:{key}"), written)
         self._write(text, "" if own_salt else self._salt())
         yield self._run
+
+    def names(self, key: str) -> set[str]:
+        """Give the names that a list of ours holds in the committed file."""
+        config = yaml.safe_load(self._committed.read_text(encoding="utf-8"))["config"]
+        return set(config.get(f"modelfleet:{key}") or ())
 
     def record(self, key: str, written: str) -> None:
         """Write a value of ours, as YAML writes it, into the committed file."""

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +10,15 @@ from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary, stack_names
 from fleet.exclusive import exclusive
-from fleet.phases import PhasedUpdate, needs_api_server
+from fleet.kept_notes import KeptNotes
+from fleet.phases import PhasedUpdate, holds_objects, needs_api_server
 from fleet.policies import policy_arguments
-from fleet.remains import Remainder, protected, recorded, remains
+from fleet.remains import Remainder, listed, protected, remains, to_record
 from fleet.repair import repair
 from fleet.run_config import RunConfig
 from fleet.tunnel import TunnelRecords, reached
 from fleet.update_view import UpdateView
-from infra.config import Cloud, StackKind, StackSettings, from_stack_file
+from infra.config import Cloud, Phase, StackKind, StackSettings, from_stack_file
 from toolchain.flavour import CHECKED_VARIABLE
 from toolchain.locations import clone_dir
 from toolchain.plugin_flavours import Flavour, check_flavour, record_flavour
@@ -131,7 +132,8 @@ class Stack:
                     f"stack {self.name} holds data that is protected ({len(guarded)} resources, such as {guarded[0]}): "
                     f"`fleet down {self.name} --delete-data` deletes it for good"
                 )
-            return self._destroy()
+            summary, _ = self._destroy()
+            return summary
 
     def down_with_data(self) -> tuple[Summary, list[Remainder]]:
         """Lift every protection of data, delete every resource, and forget the stack.
@@ -150,16 +152,16 @@ class Stack:
             self._check_unused()
             self._prepare()
             if protected(self.engine.export(self.name)):
-                self._run("up", "--yes", "--skip-preview", *policy_arguments(), deleteData="true")
-            left = remains(self.engine.export(self.name))
-            try:
-                summary = self._destroy()
-            except BaseException:
-                alive = remains(self.engine.export(self.name))
-                self._record([each for each in left if each not in alive])
-                raise
-            self._record(left)
-            return summary, left
+                self._lift()
+            return self._destroy()
+
+    def _lift(self) -> None:
+        """Lift every protection; a region whose second phase never began needs no way to its API server for it."""
+        update = ("up", "--yes", "--skip-preview", *policy_arguments())
+        if self.settings.tunnelled and not holds_objects(self.engine.export(self.name)):
+            self._run_by(self.engine, *update, deleteData="true", phase=Phase.CLOUD.value)
+        else:
+            self._run(*update, deleteData="true")
 
     def _check_unused(self) -> None:
         """See to it that the place of all states goes last: without its state nobody can take a stack down."""
@@ -170,16 +172,36 @@ class Stack:
                 "here, `pulumi stack import` there, `pulumi stack rm --force STACK` here)"
             )
 
-    def _record(self, left: Sequence[Remainder]) -> None:
-        """Write what the next update must know of what the clouds keep into the stack's file."""
-        if names := recorded(left, self.settings.kept):
-            self.config.record("kept", names)
-            console.note(f"Pulumi.{self.name}.yaml names what the next update takes back or leaves alone: commit it")
-
-    def _destroy(self) -> Summary:
-        summary = self._run("destroy", "--yes", "--skip-preview")
+    def _destroy(self) -> tuple[Summary, list[Remainder]]:
+        left = remains(self.engine.export(self.name))
+        notes = KeptNotes(self.name)
+        notes.add(to_record(left))
+        try:
+            summary = self._run("destroy", "--yes", "--skip-preview")
+        except BaseException:
+            self._settle()
+            raise
+        self._record(notes.names())
         self.engine.remove(self.name)
-        return summary
+        notes.clear()
+        return summary, left
+
+    def _settle(self) -> None:
+        """Record what an end that didn't come to its end, this one or one that was killed, has deleted."""
+        notes = KeptNotes(self.name)
+        if not (noted := notes.names()):
+            return
+        alive = to_record(remains(self.engine.export(self.name)))
+        self._record(noted - alive)
+        if not noted & alive:
+            notes.clear()
+
+    def _record(self, names: Iterable[str]) -> None:
+        """Write what the next update must know of what the clouds keep into the stack's file."""
+        already = self.config.names("kept")
+        if new := set(names) - already:
+            self.config.record("kept", listed(already | new))
+            console.note(f"Pulumi.{self.name}.yaml names what the next update takes back or leaves alone: commit it")
 
     def _run(self, operation: str, *arguments: str, **changed: str) -> Summary:
         if not self.settings.tunnelled or not needs_api_server(operation, self.engine, self.name):
@@ -198,6 +220,7 @@ class Stack:
 
     def _repair(self) -> None:
         repair(self.engine, self.name, backend=self.backend, adopts=self.settings.cloud is Cloud.LOCAL)
+        self._settle()
 
     def check_awake(self) -> None:
         """Tell whether the stack's embedded cluster can be asked.

@@ -1,6 +1,7 @@
 """The end of a stack: what asks before it, in which order it comes, and what the stack's file knows afterwards."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -8,9 +9,11 @@ from typing import Any, cast
 import pytest
 from typer.testing import CliRunner
 
+from fleet import stacks
 from fleet.app import app
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary
+from fleet.remains import protected
 from fleet.run_config import RunConfig
 from fleet.stacks import Stack
 from fleet.update_view import UpdateView
@@ -67,14 +70,15 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def stack(engine: RecordingEngine, file: Path, *kept: str) -> Stack:
-    settings = StackSettings.model_validate({"cloud": "gcp", "kept": kept})
+def stack(engine: RecordingEngine, file: Path, **keys: str) -> Stack:
+    settings = StackSettings.model_validate({"cloud": "gcp", **keys})
     return Stack("s", settings, Flavour.OFFICIAL, cast("Engine", engine), "gs://state", RunConfig(file))
 
 
 def test_protections_are_lifted_before_anything_is_deleted(file: Path) -> None:
     engine = RecordingEngine([{**VAULT, "protect": True}])
-    _, left = stack(engine, file, "mfvault0").down_with_data()
+    file.write_text(f"{TEXT}  modelfleet:kept: [mfvault0]\n", encoding="utf-8")
+    _, left = stack(engine, file).down_with_data()
     assert [operation for operation, _ in engine.done] == ["up", "destroy", "remove"]
     assert "modelfleet:deleteData: true" in engine.done[0][1]
     assert [each.name for each in left] == ["mfvault1"]
@@ -91,8 +95,52 @@ def test_an_end_that_fails_half_way_goes_on_where_it_was(file: Path) -> None:
     assert [operation for operation, _ in engine.done] == ["destroy"], "nothing is protected: nothing is made again"
     assert "modelfleet:kept: [mfvault1]" in file.read_text(encoding="utf-8")
     engine.fails_at = ""
-    stack(engine, file, "mfvault1").down_with_data()
+    stack(engine, file).down_with_data()
     assert "modelfleet:kept: [mfvault1, mfvault2]" in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("goes_on", [Stack.down, Stack.down_with_data, Stack.up])
+def test_what_a_killed_end_has_deleted_is_known_to_the_next_run(
+    file: Path, goes_on: Callable[[Stack], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stacks, "record_flavour", lambda *_: None)
+
+    class Killed(RecordingEngine):
+        def run(self, operation: str, stack: str, view: UpdateView, *arguments: str) -> Summary:
+            del operation, stack, view, arguments
+            os._exit(9)  # as SIGKILL ends it: nothing of ours runs any more
+
+    engine = RecordingEngine([VAULT])
+    if (child := os.fork()) == 0:
+        stack(Killed(engine.resources), file).down_with_data()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert "kept" not in file.read_text(encoding="utf-8")
+    engine.resources = []  # the cloud had deleted it
+    goes_on(stack(engine, file))
+    assert "modelfleet:kept: [mfvault1]" in file.read_text(encoding="utf-8")
+    if goes_on is Stack.up:
+        assert "modelfleet:kept: [mfvault1]" in engine.done[0][1], "the update itself has to know"
+
+
+@pytest.mark.parametrize("name", ["deletionProtection", "enableDeletionProtection", "deletionProtectionEnabled"])
+def test_a_lift_that_failed_half_way_is_made_again(file: Path, name: str) -> None:
+    """The cloud still refuses the cluster's deletion where the engine's protection of the rest is lifted already."""
+    engine = RecordingEngine([{**VAULT, "inputs": {name: True}}])
+    stack(engine, file).down_with_data()
+    assert [operation for operation, _ in engine.done] == ["up", "destroy", "remove"]
+    assert protected({"deployment": {"resources": [{**VAULT, "inputs": {name: False}}]}}) == []
+
+
+def test_a_region_without_its_second_phase_goes_without_a_tunnel(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stacks, "reached", lambda *_: pytest.fail("there is no way to an API server"))
+    engine = RecordingEngine([{**VAULT, "protect": True}])
+    going = stack(engine, file, cloud="azure")
+    assert going.settings.tunnelled
+    going.down_with_data()
+    (lifting, text), *_ = engine.done
+    assert lifting == "up"
+    assert "modelfleet:phase: cloud" in text
+    assert "modelfleet:deleteData: true" in text
 
 
 def test_protected_data_stops_a_plain_end_before_it_begins(file: Path) -> None:
