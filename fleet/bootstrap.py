@@ -5,8 +5,10 @@ that it has made, and from then on it is a stack as any other. Each step looks w
 interrupted bootstrap is taken up, and a finished one finds nothing to do.
 """
 
+import json
 import shutil
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +21,12 @@ from fleet.engine import Engine, Summary, UpdateFailedError
 from infra.config import Cloud, StackKind, StackSettings, from_stack_file
 
 _BACKEND = "PULUMI_BACKEND_URL"
+_REFUSALS = ("AuthorizationFailure", "AuthorizationPermissionMismatch", "ForbiddenByRbac", "NetworkSecurityPerimeter")
+"""What Azure says to whom its roles or its perimeter don't let in, or not yet."""
+_SPREADS_WITHIN_S = 600
+"""Role assignments take effect within ten minutes
+(learn.microsoft.com/azure/role-based-access-control/troubleshooting)."""
+_PAUSE_S = 15
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,7 @@ class Bootstrap:
         backends: How the bucket is reached.
         update: Brings the stack up by an engine.
         file: The stack's file, in which it is recorded where its state has gone.
+        wait: Lets seconds pass.
     """
 
     stack: str
@@ -99,6 +108,7 @@ class Bootstrap:
     backends: Backends
     update: Callable[[Engine], Summary]
     file: Path
+    wait: Callable[[float], None] = time.sleep
 
     def run(self) -> StateBackend:
         """Make it; where that was done, bring it up to what its file says.
@@ -117,9 +127,7 @@ class Bootstrap:
         made = _made(self.engine, self.stack)
         console.step(f"the state of {self.stack} moves to {made.url}")
         there = self.engine.with_environment(self.backends.environment(made))
-        if not there.exists(self.stack):
-            there.create(self.stack, self.backends.secrets_provider(made))
-        there.import_(self.stack, self.engine.export(self.stack))
+        self._move(there, made)
         summary = self.update(there)
         if summary.changed:
             raise UpdateFailedError(
@@ -130,6 +138,23 @@ class Bootstrap:
         self.file.write_text(set_at(text, ("config", "modelfleet:backend"), made.url), encoding="utf-8")
         shutil.rmtree(self.folder)
         return made
+
+    def _move(self, there: Engine, made: StateBackend) -> None:
+        """Copy the state into the bucket, as soon as the roles that were given a moment ago have taken effect."""
+        left = _SPREADS_WITHIN_S
+        while True:
+            try:
+                if not there.exists(self.stack):
+                    there.create(self.stack, self.backends.secrets_provider(made))
+                there.import_(self.stack, self.engine.export(self.stack))
+            except UpdateFailedError as error:
+                if left <= 0 or not any(refusal in str(error) for refusal in _REFUSALS):
+                    raise
+                console.note(f"the roles on {made.url} take effect within minutes: tried again in {_PAUSE_S} s")
+                self.wait(_PAUSE_S)
+                left -= _PAUSE_S
+            else:
+                return
 
 
 def _made(engine: Engine, stack: str) -> StateBackend:
@@ -166,22 +191,70 @@ def check_kind(stack: str, settings: StackSettings) -> None:
         )
 
 
-def write_stack_file(file: Path, *, cloud: Cloud, account: str, region: str, owner: str) -> None:
-    """Write the stack file of a place for states.
+@dataclass(frozen=True, kw_only=True)
+class StatePlace:
+    """What a stack file of a place for states is written from.
 
-    Raises:
-        FleetError: there is one that says something else.
+    Attributes:
+        cloud: Where it is.
+        account: Account, subscription or project.
+        region: The cloud's name of the region.
+        owner: Tag `owner`.
+        authorized_ranges: Azure: public ranges that the perimeter lets in.
+        admins: Azure: Entra groups that read and write states.
     """
-    text = (
-        "# yaml-language-server: $schema=schemas/stack.schema.json\n"
-        "# Where all stacks keep their state; made by `fleet bootstrap`.\n"
-        "config:\n"
-        f"  modelfleet:cloud: {cloud}\n"
-        "  modelfleet:kind: state\n"
-        f'  modelfleet:account: "{account}"\n'
-        f"  modelfleet:region: {region}\n"
-        f"  modelfleet:owner: {owner}\n"
-    )
-    if file.exists() and file.read_text(encoding="utf-8") != text:
-        raise FleetError(f"{file} is there already: `fleet bootstrap {file.name.split('.')[1]}` takes it as it is")
-    file.write_text(text, encoding="utf-8")
+
+    cloud: Cloud
+    account: str
+    region: str
+    owner: str
+    authorized_ranges: Sequence[str] = ()
+    admins: Sequence[str] = ()
+
+    def write(self, file: Path) -> None:
+        """Write the stack file; one that says the same already is left as it is.
+
+        Raises:
+            FleetError: there is one that says something else.
+            SettingsError: there is one that is wrong.
+        """
+        if file.exists():
+            self._compare(from_stack_file(file), file)
+            return
+        file.write_text(self._text(), encoding="utf-8")
+
+    def _compare(self, there: StackSettings, file: Path) -> None:
+        asked: dict[str, tuple[object, object]] = {
+            "cloud": (there.cloud, self.cloud),
+            "kind": (there.kind, StackKind.STATE),
+            "account": (there.account, self.account),
+            "region": (there.region, self.region),
+            "owner": (there.owner, self.owner),
+        }
+        if self.cloud is Cloud.AZURE:
+            asked["api.authorizedRanges"] = (list(there.api.authorized_ranges), list(self.authorized_ranges))
+            asked["api.admins"] = (list(there.api.admins), list(self.admins))
+        if other := [f"{key} is {said}, not {wanted}" for key, (said, wanted) in asked.items() if said != wanted]:
+            raise FleetError(
+                f"{file} is there already and says something else ({'; '.join(other)}): "
+                f"`fleet bootstrap {file.name.split('.')[1]}` takes it as it is"
+            )
+
+    def _text(self) -> str:
+        text = (
+            "# yaml-language-server: $schema=schemas/stack.schema.json\n"
+            "# Where all stacks keep their state; made by `fleet bootstrap`.\n"
+            "config:\n"
+            f"  modelfleet:cloud: {self.cloud}\n"
+            "  modelfleet:kind: state\n"
+            f'  modelfleet:account: "{self.account}"\n'
+            f"  modelfleet:region: {self.region}\n"
+            f"  modelfleet:owner: {self.owner}\n"
+        )
+        if self.cloud is Cloud.AZURE:
+            text += (
+                "  modelfleet:api:\n"
+                f"    authorizedRanges: {json.dumps(list(self.authorized_ranges))}\n"
+                f"    admins: {json.dumps(list(self.admins))}\n"
+            )
+        return text

@@ -9,11 +9,14 @@ from fleet import console
 _BOOTSTRAP = """Make the state bucket (versioned, under a key of yours, closed) and the key of secrets, in a cloud.
 
 It runs the stack of kind `state`, and may be run again: then it finds nothing to change. It prints how the other stacks
-are kept there. Who makes it needs the cloud's credentials of a person, once; nothing else exists yet.
+are kept there. Who makes it needs the cloud's credentials of a person, once; nothing else exists yet. On Azure a
+perimeter lets in the ranges that are named, and roles the groups: whoever runs this has to be in one of each.
 
 Examples:
 
     fleet bootstrap --cloud aws --account 111122223333 --region us-east-1    # writes Pulumi.aws-state.yaml
+    fleet bootstrap --cloud azure --account SUBSCRIPTION --region westeurope \\
+        --authorized-range 203.0.113.0/24 --admin GROUP_OBJECT_ID
     fleet bootstrap aws-state                                                # takes it as it is
     fleet bootstrap aws-state --rehearse                                     # in a simulated account
 """
@@ -30,11 +33,17 @@ def bootstrap(
     account: Annotated[str, typer.Option(help="With --cloud: account, subscription or project")] = "",
     region: Annotated[str, typer.Option(help="With --cloud: the cloud's name of the region")] = "",
     owner: Annotated[str, typer.Option(help="With --cloud: tag `owner`")] = "platform",
+    authorized_range: Annotated[
+        list[str] | None, typer.Option(help="With --cloud azure: public range of people; may be repeated")
+    ] = None,
+    admin: Annotated[
+        list[str] | None, typer.Option(help="With --cloud azure: object id of an Entra group; may be repeated")
+    ] = None,
     rehearse: Annotated[bool, typer.Option("--rehearse", help="In a simulated account, from an empty one")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
 ) -> None:
     """Bootstrap."""
-    from fleet.bootstrap import check_kind, lines_of, write_stack_file  # noqa: PLC0415 - not needed for --help
+    from fleet.bootstrap import StatePlace, check_kind, lines_of  # noqa: PLC0415 - not needed for --help
     from fleet.bootstrap_run import run_in_cloud, run_rehearsed  # noqa: PLC0415
     from fleet.stacks import stack_file  # noqa: PLC0415
     from infra.config import Cloud, from_stack_file  # noqa: PLC0415
@@ -45,7 +54,21 @@ def bootstrap(
     if cloud:
         if cloud not in {Cloud.AWS, Cloud.AZURE, Cloud.GCP} or not account or not region:
             raise console.FleetError("--cloud takes aws, azure or gcp, and --account and --region with it")
-        write_stack_file(stack_file(name), cloud=Cloud(cloud), account=account, region=region, owner=owner)
+        on_azure = cloud == Cloud.AZURE
+        if (bool(authorized_range), bool(admin)) != (on_azure, on_azure):
+            raise console.FleetError(
+                "--cloud azure takes --authorized-range (a public range that you come from) and --admin (the object id "
+                "of an Entra group that you are in): nobody else gets at the states; the other clouds take neither"
+            )
+        place = StatePlace(
+            cloud=Cloud(cloud),
+            account=account,
+            region=region,
+            owner=owner,
+            authorized_ranges=authorized_range or (),
+            admins=admin or (),
+        )
+        place.write(stack_file(name))
     settings = from_stack_file(stack_file(name))
     check_kind(name, settings)
     made = run_rehearsed(name, settings) if rehearse else run_in_cloud(name, settings)

@@ -16,6 +16,7 @@ from infra.config.problem import Problem
 from infra.config.quota_checks import check_quota
 from infra.config.region_checks import check_regions
 from infra.config.settings import StackSettings
+from infra.config.state_checks import check_state
 from infra.config.tag_checks import check_tags
 from infra.config.tenant_checks import check_tenants
 
@@ -34,6 +35,7 @@ def check(settings: StackSettings, neighbours: Mapping[str, Neighbour | None]) -
     yield from check_regions(settings)
     yield from check_tags(settings)
     yield from _check_artifacts(settings)
+    yield from check_state(settings)
     yield from check_network(settings, neighbours)
     yield from check_ingress(settings)
     yield from check_front(settings, neighbours)

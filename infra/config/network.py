@@ -46,10 +46,13 @@ class ApiSettings(FileModel):
         "authorizedRanges",
     )
     authorized_ranges: tuple[Cidr, ...] = Field(
-        (), description="With `restricted`: public ranges, none of them everything (/0)"
+        (),
+        description="With `restricted`, and where Azure keeps states: public ranges, none of them everything (/0)",
     )
     admins: tuple[str, ...] = Field(
-        (), description="Cluster administrators: IAM role ARNs (aws), Entra group object ids (azure), groups (gcp)"
+        (),
+        description="Cluster administrators: IAM role ARNs (aws), Entra group object ids (azure), groups (gcp); where "
+        "Azure keeps states, the groups that read and write them",
     )
 
 
