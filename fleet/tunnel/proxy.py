@@ -20,6 +20,10 @@ _BY_ITSELF = ("localhost", "127.0.0.1", "::1")
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+class RefusedError(ConnectionError):
+    """A proxy has answered that it doesn't connect."""
+
+
 class ConnectProxy:
     """The proxy.
 
@@ -31,13 +35,25 @@ class ConnectProxy:
     def __init__(self, server: ApiServer, tunnelled: Callable[[], Awaitable[Streams]]) -> None:
         self._server = server
         self._tunnelled = tunnelled
+        self._serving: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def listening(self) -> AsyncGenerator[int]:
-        """Listen on a free port, and give it."""
-        listener = await asyncio.start_server(self._serve, HOST, 0)
-        async with listener:
+        """Listen on a free port, and give it; connections that are open at the end are closed."""
+        listener = await asyncio.start_server(self._accept, HOST, 0)
+        try:
             yield listener.sockets[0].getsockname()[1]
+        finally:
+            listener.close()
+            for task in self._serving:
+                task.cancel()
+            await asyncio.gather(*self._serving, return_exceptions=True)
+            await listener.wait_closed()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -67,7 +83,7 @@ class ConnectProxy:
         upstream = getproxies().get("https")
         if upstream is None or proxy_bypass(host):
             return await asyncio.open_connection(host, int(port))
-        return await _through(upstream, target)
+        return await by_proxy(upstream, target)
 
 
 def proxied(port: int, environment: Mapping[str, str]) -> dict[str, str]:
@@ -88,8 +104,13 @@ async def _request(reader: asyncio.StreamReader) -> tuple[str, str]:
     return method, target
 
 
-async def _through(upstream: str, target: str) -> Streams:
-    """Open a connection through the proxy that this machine's own environment names."""
+async def by_proxy(upstream: str, target: str) -> Streams:
+    """Open a connection to `host:port` through a proxy.
+
+    Raises:
+        RefusedError: it refuses.
+        OSError, EOFError: it isn't there, or goes away before it has answered.
+    """
     proxy = urlsplit(upstream)
     reader, writer = await asyncio.open_connection(proxy.hostname, proxy.port or 80)
     login = ""
@@ -100,7 +121,7 @@ async def _through(upstream: str, target: str) -> Streams:
     answer = await reader.readuntil(b"\r\n\r\n")
     if answer.split(b" ", 2)[1] != b"200":
         writer.close()
-        raise ConnectionError(f"{proxy.hostname} refused: {answer.splitlines()[0].decode('latin-1')}")
+        raise RefusedError(f"{proxy.hostname} refused: {answer.splitlines()[0].decode('latin-1')}")
     return reader, writer
 
 

@@ -47,15 +47,11 @@ def reached(engine: Engine, stack: str, records: TunnelRecords) -> Generator[Eng
     Raises:
         TunnelError: there is no way; the message says why and what to do.
     """
-    if (running := records.running(stack)) is not None:
-        console.note(f"API server of {stack}: by the tunnel that is open (process {running.pid})")
-        yield engine.with_environment(running.environment)
-        return
     tunnel = tunnel_of(engine, stack, records, console.note)
-    if tunnel is None or tunnel.server.answers_directly():
+    if tunnel is None or (tunnel.lent() is None and tunnel.server.answers_directly()):
         yield engine
         return
-    console.step(f"tunnel to the API server of {stack}: {tunnel.title}")
-    with tunnel.opened() as record:
-        console.note(f"  {record.server} is reached")
-        yield engine.with_environment(record.environment)
+    console.step(f"way to the API server of {stack}: {tunnel.title}")
+    with tunnel.opened() as environment:
+        console.note(f"  {tunnel.server.host}:{tunnel.server.port} is reached")
+        yield engine.with_environment(environment)
