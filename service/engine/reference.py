@@ -146,8 +146,8 @@ def gelu_mul(gate_up: torch.Tensor) -> torch.Tensor:
 def store_kv(k: torch.Tensor, v: torch.Tensor, kv_cache: torch.Tensor | Int8Cache, slots: torch.Tensor) -> None:
     """Writes keys and values to their places; what isn't finite becomes zero.
 
-    A cache that holds finite values only can't carry one request's overflow into another's: a position that a request
-    doesn't see still takes part in its sums, with a weight of zero, and zero times NaN is NaN.
+    The compiled kernels keep what isn't finite, so that it spoils the request that it belongs to for all to see. Nobody
+    else sees it either way: attention has to keep out what a request doesn't see, whatever the cache holds there.
 
     Args:
         k: (tokens, kv_heads, head_dim).
@@ -184,7 +184,8 @@ def paged_attention(
     Args:
         q: (tokens, heads, head_dim), packed; ``heads`` is a multiple of ``kv_heads`` (grouped queries,
             https://arxiv.org/abs/2305.13245): head h reads key head ``h // (heads / kv_heads)``.
-        kv_cache: (2, blocks, kv_heads, block_size, head_dim); all of it finite, as `store_kv` leaves it.
+        kv_cache: (2, blocks, kv_heads, block_size, head_dim). Behind a request's positions it may hold anything, as
+            another request has left it.
         block_tables: (requests, most blocks) int32; places behind a request's blocks hold any valid block.
         context_lens: (requests,) int32, length including this step's tokens.
         query_starts: (requests + 1,) int32, where each request's queries begin; each has at least one.
@@ -227,6 +228,10 @@ def _one_query_each(
     keys, values = _gather(kv_cache, blocks, q.dtype)
     positions = torch.arange(keys.shape[2], device=q.device)
     seen = positions < context_lens[:, None]
+    # A weight of zero isn't enough: zero times what another request may have left there, a NaN say, is NaN.
+    others = ~seen[:, None, :, None]
+    keys.masked_fill_(others, 0.0)
+    values.masked_fill_(others, 0.0)
     if window:
         seen &= positions >= context_lens[:, None] - window
     folded = q.view(requests, kv_heads, heads // kv_heads, head_dim)
@@ -267,7 +272,7 @@ def _many_queries(
 def _gather(
     kv_cache: torch.Tensor | Int8Cache, blocks: torch.Tensor, dtype: torch.dtype
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Keys and values of some blocks, (requests, kv_heads, positions, head_dim) each, by one copy."""
+    """Keys and values of some blocks, (requests, kv_heads, positions, head_dim) each, copied."""
     _, _, kv_heads, block_size, head_dim = kv_cache.shape
     requests, count = blocks.shape
     rows = blocks.long()[:, None, :] * kv_heads + torch.arange(kv_heads, device=blocks.device)[None, :, None]

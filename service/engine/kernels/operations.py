@@ -182,7 +182,7 @@ class NativeKernels:
     def store_kv(
         self, k: torch.Tensor, v: torch.Tensor, kv_cache: torch.Tensor | Int8Cache, slots: torch.Tensor
     ) -> None:
-        """See `reference.store_kv`.
+        """See `reference.store_kv`; what isn't finite is kept.
 
         Raises:
             ValueError: the tensors' shapes or types don't fit together.

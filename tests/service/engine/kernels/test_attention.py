@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.engine import reference
+from service.engine.int8_cache import Int8Cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,9 +141,8 @@ def test_attention_is_the_definition(
 
 def test_attention_is_the_reference(kernels: NativeKernels) -> None:
     batch = make_batch([(40, 1), (0, 50), (7, 3), (100, 1)], kv_heads=4, group=3, head_dim=64, window=30)
-    finite = batch.kv_cache.nan_to_num()  # the reference multiplies what it doesn't see by zero
     torch.testing.assert_close(
-        batch.run(kernels.paged_attention), batch.run(reference.paged_attention, kv_cache=finite), rtol=1e-5, atol=1e-5
+        batch.run(kernels.paged_attention), batch.run(reference.paged_attention), rtol=1e-5, atol=1e-5
     )
 
 
@@ -205,11 +205,39 @@ def test_a_poisoned_request_is_poisoned_alone(kernels: NativeKernels) -> None:
     assert torch.equal(out[[0, 2, 3]], healthy[[0, 2, 3]])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int8])
+@pytest.mark.parametrize(("head_dim", "group"), [(16, 2), (24, 2), (16, 33)])
+def test_what_another_request_left_in_a_block_is_never_seen(
+    kernels: NativeKernels, head_dim: int, group: int, dtype: torch.dtype
+) -> None:
+    """Whether a kernel attends or, for heads that none fits, the reference: blocks are not cleared between requests."""
+    generator = torch.Generator().manual_seed(0)
+    # A request that decodes its third token, one that decodes its fortieth, a prompt of five.
+    tables = torch.tensor([[3, 6, 6], [0, 5, 1], [4, 6, 6]], dtype=torch.int32)
+    lengths, starts = torch.tensor([3, 40, 5], dtype=torch.int32), torch.tensor([0, 1, 2, 7], dtype=torch.int32)
+    places = [torch.arange(length) for length in lengths.tolist()]
+    slots = torch.cat([row[at // 16].long() * 16 + at % 16 for row, at in zip(tables, places, strict=True)])
+    k, v = torch.randn((2, len(slots), 1, head_dim), generator=generator)
+    q = torch.randn((7, group, head_dim), generator=generator)
+    found = []
+    for left in (0.0, math.nan, math.inf):
+        if dtype is torch.int8:
+            cache: torch.Tensor | Int8Cache = Int8Cache.empty(7, 1, 16, head_dim)
+        else:
+            cache = torch.zeros((2, 7, 1, 16, head_dim), dtype=dtype)
+        kernels.store_kv(*torch.full((2, 7 * 16, 1, head_dim), left), cache, torch.arange(7 * 16))
+        kernels.store_kv(k, v, cache, slots)
+        found.append(kernels.paged_attention(q, cache, tables, lengths, starts, scale=0.25))
+    assert found[0].isfinite().all()
+    assert torch.equal(found[1], found[0])
+    assert torch.equal(found[2], found[0])
+
+
 @pytest.mark.parametrize("unfit", ["head size", "double", "many heads"])
 def test_what_no_kernel_fits_goes_to_the_reference(kernels: NativeKernels, unfit: str) -> None:
     batch = make_batch([(5, 2)], head_dim=24 if unfit == "head size" else 16, group=33 if unfit == "many heads" else 2)
     dtype = torch.float64 if unfit == "double" else torch.float32
-    changed = {"kv_cache": batch.kv_cache.nan_to_num().to(dtype), "q": batch.q.to(dtype)}
+    changed = {"kv_cache": batch.kv_cache.to(dtype), "q": batch.q.to(dtype)}
     assert torch.equal(batch.run(kernels.paged_attention, **changed), batch.run(reference.paged_attention, **changed))
 
 
