@@ -60,9 +60,8 @@ class Library:
     layers: Callable[..., None]
 
 
-@functools.cache
 def load(path: Path | None = None) -> Library:
-    """Loads the library.
+    """Loads the library, once for each file.
 
     Args:
         path: by default the one that `service.engine.kernels.build` made of these sources.
@@ -70,7 +69,11 @@ def load(path: Path | None = None) -> Library:
     Raises:
         KernelsUnavailableError: it hasn't been built, or doesn't fit this machine or torch.
     """
-    path = library_path() if path is None else path
+    return _loaded(library_path() if path is None else path)
+
+
+@functools.cache
+def _loaded(path: Path) -> Library:
     if not path.is_file():
         raise KernelsUnavailableError(f"{path.name} is not built: python -m service.engine.kernels.build")
     try:
