@@ -74,12 +74,11 @@ class AwsAccount(pulumi.ComponentResource):
             "github", url=f"https://{_GITHUB}", client_id_lists=["sts.amazonaws.com"], opts=self._own
         )
         return {
-            environment: self._make_deployer(environment, ci.repository, issuer.arn, regions)
-            for environment in ci.environments
+            environment: self._make_deployer(environment, ci, issuer.arn, regions) for environment in ci.environments
         }
 
     def _make_deployer(
-        self, environment: str, repository: str, issuer: pulumi.Output[str], regions: tuple[str, ...]
+        self, environment: str, ci: CiSettings, issuer: pulumi.Output[str], regions: tuple[str, ...]
     ) -> pulumi.Output[str]:
         workflow = Statement(
             "Workflows",
@@ -88,7 +87,7 @@ class AwsAccount(pulumi.ComponentResource):
             conditions={
                 "StringEquals": {
                     f"{_GITHUB}:aud": "sts.amazonaws.com",
-                    f"{_GITHUB}:sub": f"repo:{repository}:environment:{environment}",
+                    f"{_GITHUB}:sub": f"repo:{ci.repository}:environment:{environment}",
                 }
             },
         )
@@ -115,7 +114,8 @@ class AwsAccount(pulumi.ComponentResource):
                     opts=self._own,
                 )
         else:
-            for part, statements in deployer_statements(self._scope, environment, regions).items():
+            state = ci.state_stack_of(self._settings.cloud)
+            for part, statements in deployer_statements(self._scope, environment, regions, state).items():
                 aws.iam.RolePolicy(
                     f"deploy-{environment}-{part}",
                     name=part,

@@ -1,10 +1,12 @@
 """What a deployment role may do: make and change what a region is made of, in its Regions and its environment.
 
-No statement allows a service as a whole, and none reads what is stored: objects, secrets, rows and logs stay closed.
+No statement allows a service as a whole, and none reads what is stored, objects, secrets, rows and logs, but the states
+of stacks. Those it reads and writes; the bucket that holds them, and its keys, it can't change (docs/clouds/aws.md).
 Roles that this stack makes can't be changed by those who deploy, so that nobody gives himself more.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from infra.clouds.aws.policy_document import Statement
 from infra.clouds.aws.scope import Scope
@@ -112,10 +114,24 @@ _PASSED_TO = (
 )
 
 
-def deployer_statements(scope: Scope, environment: str, regions: Sequence[str]) -> Mapping[str, Sequence[Statement]]:
-    """The role's policies by name: each below IAM's 10,240 characters for all inline policies of a role together."""
+_KEY_CHANGES = (*_CHANGE, "Disable*", "Enable*", "Replicate*", "Schedule*")
+_BUCKET_CHANGES = ("DeleteBucket*", "PutBucket*", "Put*Configuration")
+
+
+def deployer_statements(
+    scope: Scope, environment: str, regions: Sequence[str], state_stack: str
+) -> Mapping[str, Sequence[Statement]]:
+    """The role's policies by name: each below IAM's 10,240 characters for all inline policies of a role together.
+
+    Args:
+        scope: The account stack's place.
+        environment: Whose role it is.
+        regions: Where it may make anything.
+        state_stack: The stack of kind `state`, in this account.
+    """
     in_regions = {"StringEquals": {"aws:RequestedRegion": list(regions)}}
     arn = f"arn:{scope.partition}"
+    state = _State(scope, state_stack)
     return {
         "regions": [
             Statement(service.capitalize(), _actions(service, verbs), conditions=in_regions)
@@ -154,7 +170,9 @@ def deployer_statements(scope: Scope, environment: str, regions: Sequence[str]) 
                 conditions={"StringEquals": {"iam:PassedToService": list(_PASSED_TO)}},
             ),
         ],
+        "state": state.use(),
         "limits": [
+            *state.limits(),
             Statement(
                 "NotWhoDeploys",
                 _actions("iam", [action for action in _ROLES if not action.startswith(("Get", "List"))]),
@@ -166,13 +184,57 @@ def deployer_statements(scope: Scope, environment: str, regions: Sequence[str]) 
                 "OtherEnvironments",
                 ["*"],
                 conditions={
-                    "StringNotEquals": {"aws:ResourceTag/environment": environment},
+                    "StringNotEquals": {
+                        "aws:ResourceTag/environment": environment,
+                        "aws:ResourceTag/modelfleet-stack": state_stack,  # one for all environments
+                    },
                     "Null": {"aws:ResourceTag/environment": "false"},
                 },
                 effect="Deny",
             ),
         ],
     }
+
+
+class _State:
+    """Where all stacks keep their state, as `infra/state/aws.py` names it."""
+
+    def __init__(self, scope: Scope, stack: str) -> None:
+        place = replace(scope, stack=stack)
+        s3 = f"arn:{scope.partition}:s3:::"
+        self._files = f"{s3}{place.bucket_name('state')}"
+        self._buckets = [self._files, f"{s3}{place.bucket_name('logs')}"]
+        self._aliases = [f"alias/{place.name(key)}" for key in ("state", "secrets")]
+        self._alias_arns = [scope.arn("kms", alias, region="*") for alias in self._aliases]
+        self._keys = [scope.arn("kms", "key/*", region="*")]
+        # docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-resource-aliases
+        self._by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": self._aliases}}
+
+    def use(self) -> list[Statement]:
+        """Read and write states and the secrets in them."""
+        return [
+            Statement("StateFiles", _actions("s3", ("GetObject", "PutObject", "DeleteObject")), [f"{self._files}/*"]),
+            Statement(
+                "StateKeys",
+                _actions("kms", ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")),
+                self._keys,
+                conditions=self._by_alias,
+            ),
+        ]
+
+    def limits(self) -> list[Statement]:
+        """Change nothing of how they are kept, nor which keys the aliases mean."""
+        return [
+            Statement("StateBuckets", _actions("s3", _BUCKET_CHANGES), self._buckets, effect="Deny"),
+            Statement(
+                "StateKeyChanges",
+                _actions("kms", _KEY_CHANGES),
+                self._keys,
+                conditions=self._by_alias,
+                effect="Deny",
+            ),
+            Statement("StateAliases", ["kms:*Alias"], self._alias_arns, effect="Deny"),
+        ]
 
 
 def _actions(service: str, verbs: Sequence[str]) -> list[str]:

@@ -5,13 +5,14 @@ and its billing are the organisation's.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import pulumi
 import pulumi_gcp as gcp
 
 from infra.clouds.gcp.kept_keys import free_name
 from infra.clouds.gcp.scope import Scope
-from infra.config import BudgetSettings, CiSettings, GuardRailSettings, StackSettings
+from infra.config import BudgetSettings, CiSettings, Cloud, GuardRailSettings, StackSettings
 
 _ISSUER = "https://token.actions.githubusercontent.com"
 _READER = "preview"
@@ -94,6 +95,8 @@ _DEPLOYER_ROLES = (
     "roles/storage.admin",
 )
 """What a region or a front is made with; none of them is a basic role."""
+_NOT_ON_STATE = frozenset({"roles/cloudkms.admin", "roles/storage.admin"})
+"""Those of them that would reach the bucket and the keys of all states too."""
 _GRANTED_BY_REGIONS = (
     "roles/cloudsql.client",
     "roles/cloudsql.instanceUser",
@@ -265,6 +268,49 @@ class Budget(pulumi.ComponentResource):
         self.register_outputs({"monthlyUsd": settings.monthly_usd})
 
 
+@dataclass(frozen=True)
+class StateConditions:
+    """Where all stacks keep their state (`infra/state/gcp.py`), in conditions on roles.
+
+    Names of resources: cloud.google.com/iam/docs/conditions-resource-attributes. A key ring is told by what follows
+    `keyRings/`, wherever it is.
+
+    Attributes:
+        bucket: Name of the bucket.
+        ring: Name of the key ring.
+    """
+
+    bucket: str
+    ring: str
+
+    @classmethod
+    def of(cls, scope: Scope, stack: str) -> "StateConditions":
+        """What a stack of kind `state` of this project is called."""
+        place = replace(scope, stack=stack)
+        return cls(place.bucket_name("state"), place.name())
+
+    @property
+    def elsewhere(self) -> str:
+        """Everything but the bucket, what is in it, the ring and its keys."""
+        bucket, key = f"projects/_/buckets/{self.bucket}", 'resource.name.extract("/keyRings/{rest}")'
+        return (
+            f'resource.name != "{bucket}" && !resource.name.startsWith("{bucket}/") && '
+            f'{key} != "{self.ring}" && !{key}.startsWith("{self.ring}/")'
+        )
+
+    @property
+    def use(self) -> Mapping[str, str]:
+        """Roles by which a deployment reads and writes states and the secrets in them, with where they hold."""
+        bucket = f"projects/_/buckets/{self.bucket}"
+        # A key that was given up has a successor with a number behind its name.
+        secrets = f"{self.ring}/cryptoKeys/secrets"
+        return {
+            "roles/storage.objectUser": f'resource.name == "{bucket}" || resource.name.startsWith("{bucket}/objects/")',
+            "roles/cloudkms.cryptoKeyEncrypterDecrypter": 'resource.name.extract("/keyRings/{rest}")'
+            f'.startsWith("{secrets}")',
+        }
+
+
 class CiIdentity(pulumi.ComponentResource):
     """GitHub's workflows as identities of the project: one service account per environment, and no key."""
 
@@ -321,17 +367,28 @@ class CiIdentity(pulumi.ComponentResource):
             member=pulumi.Output.concat("principal://iam.googleapis.com/", pool.name, "/subject/", subject),
             opts=inside,
         )
-        for role in _READER_ROLES if environment == _READER else _DEPLOYER_ROLES:
-            gcp.projects.IAMMember(
-                f"{environment}-{role.removeprefix('roles/')}",
-                project=scope.project,
-                role=role,
-                member=account.member,
-                opts=inside,
-            )
-        if environment != _READER:
+        if environment == _READER:
+            for role in _READER_ROLES:
+                self._give(environment, account, role)
+        else:
+            state = StateConditions.of(scope, self._settings.state_stack_of(Cloud.GCP))
+            for role in _DEPLOYER_ROLES:
+                self._give(environment, account, role, state.elsewhere if role in _NOT_ON_STATE else None)
+            for role, where in state.use.items():
+                self._give(environment, account, role, where)
             self._may_grant(environment, account)
         return account.email
+
+    def _give(self, environment: str, account: gcp.serviceaccount.Account, role: str, where: str | None = None) -> None:
+        condition = gcp.projects.IAMMemberConditionArgs
+        gcp.projects.IAMMember(
+            f"{environment}-{role.removeprefix('roles/')}",
+            project=self._scope.project,
+            role=role,
+            member=account.member,
+            condition=condition(title="states of stacks", expression=where) if where else None,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     def _may_grant(self, environment: str, account: gcp.serviceaccount.Account) -> None:
         """Let a deployment give the project's roles that regions need, and no other."""

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from documents.values import Email, FileModel
+from documents.values import Email, FileModel, Name
+from infra.config.placement import Cloud
 
 
 class BudgetSettings(FileModel):
@@ -24,6 +25,15 @@ class CiSettings(FileModel):
         min_length=1,
         description="GitHub environments, each with a role of its own; `preview` may only read",
     )
+    state_stack: Name | None = Field(
+        None,
+        description="AWS and Google Cloud: the stack of kind `state`, whose files and secrets deployments use, and "
+        "whose bucket and keys they can't change; unset: CLOUD-state, as `fleet bootstrap` calls it",
+    )
+
+    def state_stack_of(self, cloud: Cloud) -> str:
+        """The name of the stack that keeps all states."""
+        return self.state_stack or f"{cloud}-state"
 
 
 class GuardRailSettings(FileModel):

@@ -3,7 +3,8 @@
 import pytest
 
 from infra.account.gcp import GcpAccount
-from infra.config import BudgetSettings, GuardRailSettings, from_stack_file
+from infra.config import BudgetSettings, CiSettings, GuardRailSettings, from_stack_file
+from infra.state.gcp import GcpState
 from tests.infra.clouds.gcp.recording import NUMBER, ROOT, Recorder, record
 
 BASIC = {"roles/owner", "roles/editor", "roles/viewer"}
@@ -42,6 +43,36 @@ def test_a_deployment_may_give_only_the_roles_that_regions_need(account: Recorde
     assert grant["role"] == "roles/resourcemanager.projectIamAdmin"
     assert "modifiedGrantsByRole" in grant["condition"]["expression"]
     assert "roles/container.defaultNodeServiceAccount" in grant["condition"]["expression"]
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_deployers_use_the_states_and_change_nothing_of_their_place(account: Recorder, environment: str) -> None:
+    place = record(lambda: GcpState("state", from_stack_file(ROOT / "Pulumi.gcp-state.yaml")), stack="gcp-state")
+    bucket, ring = place.one("storage/bucket:Bucket")["name"], place.one("KeyRing")["name"]
+    grants = {
+        grant["role"]: (grant.get("condition") or {}).get("expression")
+        for name, grant in account.of("projects/iAMMember:IAMMember").items()
+        if name.startswith(f"{environment}-")
+    }
+    states, key = f"projects/_/buckets/{bucket}", 'resource.name.extract("/keyRings/{rest}")'
+    for role in ("roles/storage.admin", "roles/cloudkms.admin"):
+        assert grants[role] == (
+            f'resource.name != "{states}" && !resource.name.startsWith("{states}/") && '
+            f'{key} != "{ring}" && !{key}.startsWith("{ring}/")'
+        )
+    assert grants["roles/storage.objectUser"] == (
+        f'resource.name == "{states}" || resource.name.startsWith("{states}/objects/")'
+    )
+    secrets = place.of("CryptoKey")["secrets"]["name"]
+    assert grants["roles/cloudkms.cryptoKeyEncrypterDecrypter"] == f'{key}.startsWith("{ring}/cryptoKeys/{secrets}")'
+    anywhere = {role for role, where in grants.items() if where is None}
+    assert not [role for role in anywhere if role.startswith(("roles/storage.", "roles/cloudkms."))]
+
+
+def test_another_place_of_states_is_named_in_the_stack_file() -> None:
+    given = CiSettings(repository="example/modelfleet", environments=("production",), state_stack="elsewhere")
+    grant = account_with(ci=given).one("projects/iAMMember:IAMMember", "production-storage.objectUser")
+    assert "/modelfleet-production-elsewhere-state" in grant["condition"]["expression"]
 
 
 def test_no_key_of_a_service_account_can_be_made(account: Recorder) -> None:
