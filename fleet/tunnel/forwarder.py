@@ -7,6 +7,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from fleet.tunnel.errors import NotReadyError, TunnelError
@@ -30,6 +31,21 @@ _END_LIMIT_S: Final = 10.0
 _KEPT_LINES: Final = 20
 
 Pause = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """What became of one.
+
+    Attributes:
+        trouble: Why it is over.
+        started: Whether the program was started at all.
+        open_s: For how long the way was open.
+    """
+
+    trouble: str
+    started: bool = True
+    open_s: float = 0.0
 
 
 class Forwarder:
@@ -66,7 +82,8 @@ class Forwarder:
     async def keep_open(self, on_open: Callable[[], None]) -> NoReturn:
         """Forward until cancelled; the program is ended then.
 
-        A way that has lasted once is opened again for as long as it is wanted.
+        A way that was open is asked for again as long as it is wanted. Only a program that ends again and again, and
+        has never kept it open for a while, is given up.
 
         Args:
             on_open: Called each time that the port has become usable.
@@ -99,34 +116,34 @@ class Forwarder:
     async def _keep_open(self, on_open: Callable[[], None]) -> NoReturn:
         failures, lasted, pause_s = 0, False, _FIRST_PAUSE_S
         while True:
-            open_s, trouble = await self._attempt(on_open)
-            if open_s >= _LASTING_S:
+            last = await self._attempt(on_open)
+            if last.open_s >= _LASTING_S:
                 failures, lasted, pause_s = 0, True, _FIRST_PAUSE_S
             failures += 1
             if failures >= _ATTEMPTS:
-                if not lasted:
+                if last.started and not lasted:
                     what = "doesn't stay open" if self._was_open else "doesn't open"
-                    raise TunnelError(f"{self._route.title} {what} ({failures} attempts): {trouble}")
-                self._refuse(trouble)
-            if trouble != self._told:
-                self._told = trouble
-                self._tell(f"{trouble}\n{self._route.title} is opened again")
+                    raise TunnelError(f"{self._route.title} {what} ({failures} attempts): {last.trouble}")
+                self._refuse(last.trouble)
+            if last.trouble != self._told:
+                self._told = last.trouble
+                self._tell(f"{last.trouble}\n{self._route.title} is opened again")
             await self._pause(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    async def _attempt(self, on_open: Callable[[], None]) -> tuple[float, str]:
-        """Run the program until it ends; give for how many seconds the way was open, and what became of it.
+    async def _attempt(self, on_open: Callable[[], None]) -> _Attempt:
+        """Run the program until it ends.
 
         Raises:
             TunnelError: it can't be started, and never could.
         """
-        open_s = 0.0
         try:
             process = await self._start()
         except TunnelError as error:
             if not self._was_open:
                 raise
-            return open_s, str(error)
+            return _Attempt(str(error), started=False)
+        open_s = 0.0
         try:
             if await self._opens(process):
                 since = self._clock()
@@ -137,7 +154,7 @@ class Forwarder:
         finally:
             await _end(process)
         said = "\n".join(f"  {line}" for line in self._said) or "  it said nothing"
-        return open_s, f"{self._route.title} ended with status {process.returncode}\n{said}"
+        return _Attempt(f"{self._route.title} ended with status {process.returncode}\n{said}", open_s=open_s)
 
     def _announce(self, on_open: Callable[[], None]) -> None:
         if self._was_open:

@@ -94,7 +94,8 @@ async def test_what_opens_and_ends_at_once_is_given_up() -> None:
         await forwarder.connect()
 
 
-async def test_what_has_lasted_is_opened_again_for_as_long_as_it_is_wanted(route: TestRoute) -> None:
+@pytest.mark.parametrize("open_s", [0, 60])
+async def test_what_was_open_is_asked_for_again_for_as_long_as_it_is_wanted(route: TestRoute, open_s: int) -> None:
     class Away(TestRoute):
         def command(self, port: int) -> Sequence[str]:
             if 1 <= self.started < 7:
@@ -106,7 +107,7 @@ async def test_what_has_lasted_is_opened_again_for_as_long_as_it_is_wanted(route
     pauses: list[float] = []
     refused: list[str] = []
     opened: asyncio.Queue[None] = asyncio.Queue()
-    minutes = count(step=60)
+    clock = count(step=open_s)
 
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
@@ -116,7 +117,7 @@ async def test_what_has_lasted_is_opened_again_for_as_long_as_it_is_wanted(route
             refused.append(str(error.value))
 
     away = Away(route.script, route.arguments)
-    forwarder = Forwarder(away, 0, told.append, pause, clock=lambda: next(minutes))
+    forwarder = Forwarder(away, 0, told.append, pause, clock=lambda: next(clock))
     keeping = asyncio.create_task(forwarder.keep_open(lambda: opened.put_nowait(None)))
     await opened.get()
     os.kill(listener_of(forwarder.port), signal.SIGKILL)
@@ -131,6 +132,32 @@ async def test_what_has_lasted_is_opened_again_for_as_long_as_it_is_wanted(route
     assert len(refused) == 3
     assert len([each for each in told if "describe-instances` failed" in each]) == 1
     assert told[-1] == "the test's way is open again"
+
+
+async def test_what_has_lasted_is_not_given_up() -> None:
+    """However often the program ends at once since then: it did what it should before."""
+
+    async def pause(_: float) -> None:
+        await asyncio.sleep(0)
+
+    clock = iter([0.0, 60.0])
+    enough = asyncio.Event()
+    route = TestRoute(ENDING)
+    starts = 0
+
+    def on_open() -> None:
+        nonlocal starts
+        starts += 1
+        if starts == 6:
+            enough.set()
+
+    forwarder = Forwarder(route, 0, lambda _: None, pause, clock=lambda: next(clock, 60.0))
+    keeping = asyncio.create_task(forwarder.keep_open(on_open))
+    await enough.wait()
+    assert not keeping.done()
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
 
 
 async def test_a_port_of_another_program_is_not_announced(route: TestRoute) -> None:

@@ -156,7 +156,7 @@ def test_a_tunnel_to_another_server_is_not_taken(
     assert route.started == 1
 
 
-def test_all_but_the_api_server_is_reached_when_the_tunnel_is_gone_for_good(
+def test_all_but_the_api_server_is_reached_while_the_tunnel_is_away(
     route: TestRoute, private_server: PrivateServer, records: TunnelRecords
 ) -> None:
     """As `down` deletes the tunnel's machine: what is left is deleted by the same proxy."""
