@@ -184,7 +184,7 @@ async def _text(engine: Engine, token_ids: Sequence[int]) -> str:
         ApiError: 400, a token isn't one.
     """
     last = engine.model_info().vocabulary_size - 1
-    if any(token > last for token in token_ids):
+    if max(token_ids) > last:
         raise ApiError(400, f"Token ids must be between 0 and {last}.", param="prompt", code="invalid_value")
     return await engine.detokenize(token_ids)
 

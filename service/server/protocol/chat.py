@@ -12,7 +12,7 @@ from service.server.protocol.fields import WHOLE, Body, Text
 from service.server.protocol.generation import TOP_LOGPROBS, GenerationBody
 
 # Far above any real conversation, low enough that no template runs for minutes.
-MESSAGES = 4096
+_MESSAGES = 4096
 
 
 class TextPart(Body):
@@ -26,7 +26,7 @@ class MessageBody(Body):
     """One message of a conversation."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: Text | list[TextPart]
+    content: Text | Annotated[list[TextPart], Field(fail_fast=True)]
     name: Text | None = Field(default=None, description="Accepted; not used.")
     refusal: None = None
 
@@ -34,6 +34,9 @@ class MessageBody(Body):
         """The message as the engine takes it. OpenAI's `developer` is what templates call `system`."""
         text = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
         return ChatMessage("system" if self.role == "developer" else self.role, text)
+
+
+Messages = Annotated[list[MessageBody], Field(min_length=1, max_length=_MESSAGES, fail_fast=True)]
 
 
 class ChatBody(GenerationBody):
@@ -67,7 +70,7 @@ class ChatBody(GenerationBody):
         "logprobs": "top_logprobs",
     }
 
-    messages: list[MessageBody] = Field(min_length=1, max_length=MESSAGES)
+    messages: Messages
     max_tokens: Annotated[int, Field(ge=1), WHOLE] | None = Field(
         default=None, description="Where left out: as many as the context has room for."
     )

@@ -7,10 +7,14 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from service.server.protocol.fields import WHOLE, Text, TokenId, unsupported
+from service.server.protocol.fields import WHOLE, WHOLE_ELEMENTS, Text, TokenId, unsupported
 from service.server.protocol.generation import CHOICES, TOP_LOGPROBS, GenerationBody
 
 _TOKENS_DEFAULT = 16
+# Embeddings take the most: OpenAI's documented limit.
+_PROMPTS = 2048
+# Far above any context whose tokens fit a body.
+PROMPT_TOKENS = 2**20
 
 
 def _kind(prompt: Any) -> str | None:
@@ -24,12 +28,12 @@ def _kind(prompt: Any) -> str | None:
 
 
 _FullText = Annotated[Text, Field(min_length=1)]
-_FullTokens = Annotated[list[TokenId], Field(min_length=1)]
+_FullTokens = Annotated[list[TokenId], Field(min_length=1, max_length=PROMPT_TOKENS, fail_fast=True), WHOLE_ELEMENTS]
 Prompt = Annotated[
     Annotated[_FullText, Tag("[text]")]
     | Annotated[_FullTokens, Tag("[tokens]")]
-    | Annotated[list[_FullText], Field(min_length=1), Tag("[texts]")]
-    | Annotated[list[_FullTokens], Field(min_length=1), Tag("[lists]")],
+    | Annotated[list[_FullText], Field(min_length=1, max_length=_PROMPTS, fail_fast=True), Tag("[texts]")]
+    | Annotated[list[_FullTokens], Field(min_length=1, max_length=_PROMPTS, fail_fast=True), Tag("[lists]")],
     Discriminator(
         _kind,
         custom_error_type="prompt_type",

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from service.server.protocol.completion import Prompt, each_prompt
 from service.server.protocol.fields import WHOLE, Body, Text
-
-# OpenAI's documented limit.
-_INPUTS = 2048
 
 
 class EmbeddingBody(Body):
@@ -26,13 +22,6 @@ class EmbeddingBody(Body):
         default=None, description="Keep this many of a vector's first numbers, where the model allows it."
     )
     user: Text | None = Field(default=None, description="Accepted; not used.")
-
-    @field_validator("input")
-    @classmethod
-    def _check_input(cls, given: Any) -> Any:
-        if len(each_prompt(given)) > _INPUTS:
-            raise PydanticCustomError("too_many", "at most {most} inputs are allowed", {"most": _INPUTS})
-        return given
 
     @property
     def inputs(self) -> list[str | list[int]]:

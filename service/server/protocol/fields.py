@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 UNSUPPORTED = "unsupported_parameter"
+# More than any endpoint has. Each that is unknown costs an error's text.
+_FIELDS = 256
 
 
 def unsupported(parameter: str, why: str = "is not supported by this server") -> PydanticCustomError:
@@ -35,13 +37,40 @@ def _whole_number(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _whole_numbers(values: object) -> object:
+    """`_whole_number` for each element, where any of them needs it: prompts have hundreds of thousands."""
+    if isinstance(values, list) and float in set(map(type, values)):
+        return [_whole_number(value) for value in values]
+    return values
+
+
+def at_most(most: int) -> BeforeValidator:
+    """Refuses a larger object before it looks into it. Lists have `max_length`, which stops there by itself."""
+
+    def check(value: object) -> object:
+        if isinstance(value, dict) and len(value) > most:
+            raise PydanticCustomError("too_many", "at most {most} entries are allowed", {"most": most})
+        return value
+
+    return BeforeValidator(check)
+
+
 Text = Annotated[str, AfterValidator(_whole_characters)]
 WHOLE = BeforeValidator(_whole_number)
 """Behind an integer's bounds: the document then still names those."""
-TokenId = Annotated[int, Field(ge=0), WHOLE]
+TokenId = Annotated[int, Field(ge=0)]
+WHOLE_ELEMENTS = BeforeValidator(_whole_numbers)
+"""`WHOLE` for a list's elements."""
 
 
 class Body(BaseModel):
     """A JSON object without unknown fields, in which every value has the very type that is asked for."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_too_many_fields(cls, data: Any) -> Any:
+        if isinstance(data, dict) and len(data) > _FIELDS:
+            raise PydanticCustomError("too_many", "an object has at most {most} fields here", {"most": _FIELDS})
+        return data

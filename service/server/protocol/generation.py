@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.engine.interface import Priority, SamplingDefaults, SamplingParams
-from service.server.protocol.fields import WHOLE, Body, Text, unsupported
+from service.server.protocol.fields import WHOLE, Body, Text, at_most, unsupported
 from service.server.protocol.response_format import ResponseFormat  # noqa: TC001 - pydantic reads it
 
 Number = TypeVar("Number", int, float)
@@ -19,6 +19,7 @@ ServiceTier = Literal["auto", "default", "flex", "priority"]
 _STOP_STRINGS = 4
 _STOP_LENGTH = 256
 _LOGIT_BIAS_ENTRIES = 300
+_METADATA_ENTRIES = 16
 # Not OpenAI's. Some clients say "all tokens" by the largest number that they know.
 _TOP_K = 2**31 - 1
 TOP_LOGPROBS = 20
@@ -75,9 +76,11 @@ class GenerationBody(Body):
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     # Nearer to 0 it would lift logits beyond what a float holds.
     repetition_penalty: Annotated[float, Field(ge=0.01, le=10)] | None = None
-    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+    logit_bias: Annotated[dict[str, Annotated[float, Field(ge=-100, le=100)]], at_most(_LOGIT_BIAS_ENTRIES)] | None = (
+        None
+    )
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63), WHOLE] | None = None
-    stop: Text | list[Text] | None = None
+    stop: Text | Annotated[list[Text], Field(fail_fast=True)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     response_format: ResponseFormat | None = Field(default=None, description="The form that the text is forced into.")
@@ -93,7 +96,9 @@ class GenerationBody(Body):
     user: Text | None = Field(default=None, description="Accepted; not used.")
     safety_identifier: str | None = Field(default=None, description="Accepted; not used.")
     prompt_cache_key: str | None = Field(default=None, description="Accepted; not used.")
-    metadata: dict[str, str] | None = Field(default=None, description="Accepted; not used.")
+    metadata: Annotated[dict[str, str], at_most(_METADATA_ENTRIES)] | None = Field(
+        default=None, description="Accepted; not used."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -124,8 +129,6 @@ class GenerationBody(Body):
     @field_validator("logit_bias")
     @classmethod
     def _check_logit_bias(cls, bias: dict[str, float] | None) -> dict[str, float] | None:
-        if bias is not None and len(bias) > _LOGIT_BIAS_ENTRIES:
-            raise PydanticCustomError("too_many", "at most {most} entries", {"most": _LOGIT_BIAS_ENTRIES})
         if bias is not None and not all(key.isascii() and key.isdigit() and len(key) <= 10 for key in bias):
             raise PydanticCustomError("keys", "keys must be token ids, as strings of digits")
         return bias

@@ -7,8 +7,12 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from service.server.protocol.chat import MESSAGES, MessageBody
-from service.server.protocol.fields import Body, Text, TokenId
+from service.server.protocol.chat import Messages  # noqa: TC001 - pydantic reads it
+from service.server.protocol.fields import WHOLE_ELEMENTS, Body, Text, TokenId
+
+# Two contexts of the longest models that are usual. What both endpoints do with more would hold the interpreter, and
+# with it all streams, for longer than a step takes.
+TEXT_TOKENS = 2**18
 
 
 class TokenizeBody(Body):
@@ -16,7 +20,7 @@ class TokenizeBody(Body):
 
     model: Text | None = Field(default=None, description="Name of the model; there is only one.")
     prompt: Text | None = None
-    messages: Annotated[list[MessageBody], Field(min_length=1, max_length=MESSAGES)] | None = None
+    messages: Messages | None = None
     add_special_tokens: bool | None = Field(
         default=None, description="For a prompt; true where left out. A conversation's template writes its own."
     )
@@ -35,4 +39,4 @@ class DetokenizeBody(Body):
     """Body of ``POST /detokenize``."""
 
     model: Text | None = Field(default=None, description="Name of the model; there is only one.")
-    tokens: list[TokenId]
+    tokens: Annotated[list[TokenId], Field(max_length=TEXT_TOKENS, fail_fast=True), WHOLE_ELEMENTS]

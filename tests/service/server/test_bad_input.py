@@ -143,6 +143,11 @@ def _schema(schema: dict[str, Any]) -> dict[str, Any]:
         ("/detokenize", {}, 400, "tokens", "missing_required_parameter"),
         ("/detokenize", {"tokens": [99999]}, 400, "tokens", "invalid_value"),
         ("/detokenize", {"tokens": [1, "a"]}, 400, "tokens[1]", "invalid_type"),
+        ("/detokenize", {"tokens": [1, True]}, 400, "tokens[1]", "invalid_type"),
+        ("/detokenize", {"tokens": [1, 2.5]}, 400, "tokens[1]", "invalid_type"),
+        (_COMPLETIONS, {"logit_bias": {str(token): 1 for token in range(301)}}, 400, "logit_bias", "invalid_value"),
+        (_COMPLETIONS, {"metadata": {str(number): 1 for number in range(301)}}, 400, "metadata", "invalid_value"),
+        (_COMPLETIONS, {str(number): 1 for number in range(301)}, 400, None, "invalid_value"),
     ],
 )
 def test_a_malformed_field_is_named(  # noqa: PLR0917 - one for each parametrised value

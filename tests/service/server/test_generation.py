@@ -216,6 +216,7 @@ def test_tokens_there_and_back(server: ServiceProcess) -> None:
     shown = httpx.post(server.url("/detokenize"), json={"tokens": chat["tokens"]}).json()["prompt"]
     assert shown == "user: hi\nassistant:"
     assert chat["token_strs"] is None
+    assert httpx.post(server.url("/detokenize"), json={"tokens": []}).json() == {"prompt": ""}
 
 
 def test_numbers_are_whole_by_their_value(client: openai.OpenAI) -> None:
