@@ -53,6 +53,11 @@ class ServerSettings(ServiceSettings):
     max_context_tokens: int | None = Field(
         default=None, ge=2, description="limit on prompt and completion together, below the model's own"
     )
+    cache_type: Literal["model", "int8"] = Field(
+        default="model",
+        description="batching: how keys and values are kept: as the model computes, or in 8 bits and a scale for "
+        "each position and head, on CPUs only",
+    )
     cache_tokens: int = Field(
         default=0,
         ge=0,

@@ -68,9 +68,11 @@ class Serving:
 
     @property
     def model_name(self) -> str:
-        """What clients call the model, as far as it is known yet."""
-        ready = self._engine is not None and not self.unready_reason
-        return self._engine.model_info().name if ready and self._engine else self._settings.model_name
+        """What clients call the model, as far as it is known yet: from its loading on, whatever becomes of it."""
+        if self._engine is not None:
+            with contextlib.suppress(EngineDeadError):  # not loaded yet
+                return self._engine.model_info().name
+        return self._settings.model_name
 
     @property
     def stats(self) -> EngineStats | None:
@@ -182,7 +184,7 @@ def _import_engine(name: str) -> None:
 def _batching_engine(settings: ServerSettings, folder: Path, manifest: bytes) -> BatchingEngine:
     from service.engine.batching_engine import BatchingEngine  # noqa: PLC0415 - seconds, spent in `_import_engine`
     from service.engine.loading import BatchingEngineOptions  # noqa: PLC0415
-    from service.engine.reference import LinearMode  # noqa: PLC0415
+    from service.engine.reference import CacheType, LinearMode  # noqa: PLC0415
 
     defaults = BatchingEngineOptions()
     return BatchingEngine(
@@ -195,6 +197,7 @@ def _batching_engine(settings: ServerSettings, folder: Path, manifest: bytes) ->
             threads=settings.threads,
             max_context_tokens=settings.max_context_tokens,
             linear_mode=None if settings.linear_mode == "auto" else LinearMode(settings.linear_mode),
+            cache_type=CacheType(settings.cache_type),
             cache_tokens=settings.cache_tokens,
             token_budget=settings.token_budget,
             prefix_cache=settings.prefix_cache,
