@@ -36,6 +36,7 @@ _ROUTES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
 HEALTH_PATH = "/healthz"
 _PASSED_ON = frozenset({b"content-type", b"accept", b"traceparent", b"tracestate"})
 _TENANT_HEADER = "x-modelfleet-tenant"
+_PRIORITY_HEADER = "x-modelfleet-priority"
 
 
 class Gateway:
@@ -187,13 +188,14 @@ def _route(scope: Scope) -> str:
 
 
 def _headers(scope: Scope, key: ApiKey) -> dict[str, str]:
-    """What the server gets to see: never the key, nor anything that a client may have invented about a tenant."""
+    """What the server gets to see: never the key, nor anything that a client may have invented about itself."""
     passed = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"] if name in _PASSED_ON}
     return passed | {
         "accept-encoding": "identity",
         "connection": "close",
         "x-request-id": scope["state"]["request_id"],
         _TENANT_HEADER: key.tenant,
+        _PRIORITY_HEADER: key.priority.value,
     }
 
 

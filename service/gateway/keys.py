@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +23,14 @@ _LIMIT_BYTES = 16 * 1024 * 1024
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
+class PriorityClass(StrEnum):
+    """The best class that a key's requests may have, as the model servers name them."""
+
+    INTERACTIVE = "interactive"
+    NORMAL = "normal"
+    BATCH = "batch"
+
+
 class ApiKey(BaseModel):
     """One key, by its hash."""
 
@@ -30,6 +39,7 @@ class ApiKey(BaseModel):
     id: str = Field(pattern=_NAME)
     tenant: str = Field(pattern=_NAME)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    priority: PriorityClass = PriorityClass.NORMAL
 
 
 class _KeysFile(BaseModel):

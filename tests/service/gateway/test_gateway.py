@@ -254,15 +254,35 @@ async def test_a_request_no_server_has_begun_to_answer_is_tried_again(open_door:
     async with upstream(handle) as url:
         door = await asyncio.to_thread(open_door, url)
         async with door.async_client() as client:
-            answer = await client.post("/v1/completions", json=_ASK, headers={"x-modelfleet-tenant": "evil"})
+            invented = {"x-modelfleet-tenant": "evil", "x-modelfleet-priority": "interactive"}
+            answer = await client.post("/v1/completions", json=_ASK, headers=invented)
     assert answer.text == "answer"
     assert "server" not in answer.headers
     assert len(heads) == 3
     assert "authorization" not in heads[0].lower()
     assert "x-modelfleet-tenant: demo" in heads[0].lower()
     assert "evil" not in heads[0]
+    assert "x-modelfleet-priority: normal" in heads[0].lower()
+    assert "interactive" not in heads[0]
     assert f"x-request-id: {answer.headers['x-request-id']}" in heads[0].lower()
     assert door.metric("modelfleet_gateway_upstream_retries_total") == 2
+
+
+async def test_a_key_s_best_class_is_told_to_the_server(open_door: OpenDoor) -> None:
+    heads: list[str] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await head_of(reader))
+        await respond(writer, b"answer")
+
+    content = json.loads(write_keys(open_door.keys, demo=_KEY).read_text())
+    content["keys"][0]["priority"] = "interactive"
+    open_door.keys.write_text(json.dumps(content))
+    async with upstream(handle) as url:
+        door = await asyncio.to_thread(open_door, url)
+        async with door.async_client() as client:
+            await client.post("/v1/completions", json=_ASK)
+    assert "x-modelfleet-priority: interactive" in heads[0].lower()
 
 
 async def test_a_server_s_own_refusal_is_passed_on(open_door: OpenDoor) -> None:
