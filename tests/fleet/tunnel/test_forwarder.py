@@ -75,6 +75,8 @@ async def test_a_machine_that_is_only_being_made_is_waited_for(route: TestRoute)
     keeping = asyncio.create_task(forwarder.keep_open(opened.set))
     await opened.wait()
     keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
     assert told == ["its agent has not reported: waiting for it"]
 
 
