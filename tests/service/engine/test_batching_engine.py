@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import shutil
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -291,10 +292,17 @@ async def test_a_deadline_ends_the_request(engine: BatchingEngine) -> None:
     await nothing_is_left(engine)
 
 
-async def test_the_better_class_goes_first(model_folder: Path) -> None:
+async def test_the_better_class_goes_first(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_are_there, sample = threading.Event(), BatchSampler.sample
+
+    def held(self: BatchSampler, *arguments: Any) -> Any:
+        all_are_there.wait(180)
+        return sample(self, *arguments)
+
     options = BatchingEngineOptions(max_running=1, cache_tokens=512, threads=1)
     engine = BatchingEngine(model_folder, name="tiny", options=options)
     await engine.start()
+    monkeypatch.setattr(BatchSampler, "sample", held)
     order: list[str] = []
 
     async def run(name: str, priority: Priority) -> None:
@@ -306,7 +314,10 @@ async def test_the_better_class_goes_first(model_folder: Path) -> None:
     classes = {"first": Priority.BATCH, "batch": Priority.BATCH, "normal": Priority.NORMAL, "now": Priority.INTERACTIVE}
     first = asyncio.create_task(run("first", classes["first"]))
     await asyncio.to_thread(eventually, lambda: engine.health().running)
-    await asyncio.gather(first, *(run(name, classes[name]) for name in ("batch", "normal", "now")))
+    others = [asyncio.create_task(run(name, classes[name])) for name in ("batch", "normal", "now")]
+    await asyncio.to_thread(eventually, lambda: engine.health().waiting == len(others))
+    all_are_there.set()
+    await asyncio.gather(first, *others)
     await engine.stop()
     assert order == ["first", "now", "normal", "batch"]
 
