@@ -75,8 +75,12 @@ async def serve(configured: ServerSettings) -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.to_thread(tracing.shutdown), _LAST_SPANS_S)
 
-    log.info("listening", port=port.socket.getsockname()[1])
-    await listener.run([port], drain=finish, failed=serving.start())
+    async def start() -> None:
+        # Told once signals are answered: whoever waits for this line may send one at once.
+        log.info("listening", port=port.socket.getsockname()[1])
+        await serving.start()
+
+    await listener.run([port], drain=finish, failed=start())
     log.info("stopped")
 
 
