@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.stand_ins import Measured, Program, write_program
+from benchmarks.stand_ins import Program, figures, write_program
 from rehearsal.world import World
 
 STACK = "aws-us-east-1"
@@ -39,8 +39,8 @@ def main() -> int:
             "rounds": ROUNDS,
             "load_before": round(os.getloadavg()[0], 1),
             "resources": ours[0].made,
-            "region": _figures(ours),
-            "empty_program": _figures(theirs),
+            "region": figures(ours),
+            "empty_program": figures(theirs),
             "ratio_wall_median": round(wall, 2),
             "ratio_cpu_median": round(cpu, 2),
             "bar": f"at most {BAR_RATIO}",
@@ -53,14 +53,6 @@ def main() -> int:
         f"{BAR_RATIO}x); the program takes {peak_mb:.0f} MB (bar: {BAR_MB}); {file}"
     )
     return 0
-
-
-def _figures(measured: list[Measured]) -> dict[str, object]:
-    return {
-        "wall": report.spread([each.wall_s for each in measured]),
-        "cpu": report.spread([each.cpu_s for each in measured]),
-        "program_mb": round(max(each.program_mb for each in measured)),
-    }
 
 
 if __name__ == "__main__":

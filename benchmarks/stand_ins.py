@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from benchmarks import report
 from rehearsal.world import World
 from toolchain.flavour import CHECKED_VARIABLE
 
@@ -33,6 +34,15 @@ class Measured:
     cpu_s: float
     program_mb: float
     made: int
+
+
+def figures(measured: Sequence[Measured]) -> dict[str, object]:
+    """Give several previews of one program, for a result."""
+    return {
+        "wall": report.spread([each.wall_s for each in measured]),
+        "cpu": report.spread([each.cpu_s for each in measured]),
+        "program_mb": round(max(each.program_mb for each in measured)),
+    }
 
 
 @dataclass(frozen=True)

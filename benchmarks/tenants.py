@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.stand_ins import Program, write_program
+from benchmarks.stand_ins import Program, figures, write_program
 from rehearsal.world import World
 from toolchain.locations import clone_dir
 
@@ -46,10 +46,7 @@ def main() -> int:
             "rounds": ROUNDS,
             "load_before": round(os.getloadavg()[0], 1),
             **{
-                name: {
-                    "wall": report.spread([measured[place].wall_s for measured in rounds]),
-                    "cpu": report.spread([measured[place].cpu_s for measured in rounds]),
-                }
+                name: figures([measured[place] for measured in rounds])
                 for place, name in enumerate(("with_tenants", "without_tenants", "plain_resources", "no_resources"))
             },
             "ratio_wall_median": round(wall, 2),

@@ -12,9 +12,9 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from fleet import console
 from fleet.console import FleetError
@@ -44,14 +44,14 @@ class Summary:
         """How many resources were touched."""
         return sum(number for kind, number in self.changes.items() if kind != "same")
 
-    def followed_by(self, later: "Summary") -> "Summary":
+    def followed_by(self, later: Self) -> Self:
         """Give what this and a later operation did together; what the later one found unchanged counts once."""
         both = {
             kind: self.changes.get(kind, 0) + later.changes.get(kind, 0) for kind in {*self.changes, *later.changes}
         }
         if "same" in both:
             both["same"] = max(self.changes.get("same", 0), later.changes.get("same", 0) - self.changed)
-        return Summary(both, self.duration_s + later.duration_s)
+        return replace(self, changes=both, duration_s=self.duration_s + later.duration_s)
 
     def __str__(self) -> str:
         words = [f"{number} {kind}" for kind, number in sorted(self.changes.items()) if number]

@@ -6,7 +6,8 @@ second one goes all the way (`complete`). The phase stands in the stack file, wh
 one is due is seen from the state, so that an update killed in between is taken up where it was.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,26 +41,26 @@ class PhasedUpdate:
     file: Path
     tunnels: TunnelRecords
 
-    def run(self, update: Callable[[Engine], S]) -> Sequence[S]:
+    def run(self, update: Callable[[Engine], S]) -> S:
         """Update the stack, the cloud's part first where its API server can't be reached yet.
 
         Args:
             update: Runs one update by the engine that it is given.
 
         Returns:
-            What each update did, one or two.
+            What the one or two updates did together.
         """
-        done = []
+        before = None
         if not holds_objects(self.engine.export(self.stack)):
             console.step(f"stack {self.stack}, phase cloud: all but what runs in the cluster, and the way to that")
             record_phase(self.file, Phase.CLOUD)
-            done.append(update(self.engine))
+            before = update(self.engine)
         if from_stack_file(self.file).phase is Phase.CLOUD:
             console.step(f"stack {self.stack}, phase complete: recorded in {self.file.name} ({_KEY})")
             record_phase(self.file, Phase.COMPLETE)
         with reached(self.engine, self.stack, self.tunnels) as engine:
-            done.append(update(engine))
-        return done
+            last = update(engine)
+        return last if before is None else before.followed_by(last)
 
 
 def record_phase(file: Path, phase: Phase) -> None:
@@ -79,12 +80,20 @@ def record_phase(file: Path, phase: Phase) -> None:
         ) from error
 
 
-def needs_api_server(operation: str, engine: Engine, stack: str) -> bool:
-    """Tell whether an operation of the engine talks to the stack's API server.
+@contextmanager
+def with_its_way(engine: Engine, stack: str, operation: str, tunnels: TunnelRecords) -> Generator[Engine]:
+    """Give the engine of a stack whose API server is private, with a way there if the operation takes one.
 
     What is deleted or read back is in the state: with no object there, the way may be gone already, and isn't missed.
+
+    Raises:
+        TunnelError: there is no way; the message says why and what to do.
     """
-    return operation not in {"destroy", "refresh"} or holds_objects(engine.export(stack))
+    if operation in {"destroy", "refresh"} and not holds_objects(engine.export(stack)):
+        yield engine
+        return
+    with reached(engine, stack, tunnels) as reaching:
+        yield reaching
 
 
 def holds_objects(checkpoint: Mapping[str, Any]) -> bool:

@@ -4,20 +4,20 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from documents.yaml_edit import set_at
 from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary
 from fleet.leaks import leaks, secrets_of
-from fleet.phases import PhasedUpdate, needs_api_server
+from fleet.phases import PhasedUpdate, with_its_way
 from fleet.remains import Remainder, recorded
 from fleet.repair import repair
 from fleet.steps import Step, StepLog
-from fleet.tunnel import TunnelRecords, reached
+from fleet.tunnel import TunnelRecords
 from fleet.update_view import UpdateView
 from infra.config import SettingsError, from_stack_file
 from rehearsal.account import evidence, holdings
@@ -49,6 +49,10 @@ class Run(Summary):
     """
 
     steps: tuple[Step, ...] = ()
+
+    def followed_by(self, later: Self) -> Self:
+        """Give what both did together, the later one's steps last."""
+        return replace(super().followed_by(later), steps=(*self.steps, *later.steps))
 
 
 class _Watcher(UpdateView):
@@ -119,8 +123,7 @@ class Rehearsal:
         if not self._is_tunnelled():
             return self._run("up", "--yes", "--skip-preview")
         update = PhasedUpdate(self.engine, self.stack, self.world.stack_file(self.stack), self._tunnels)
-        *before, last = update.run(lambda engine: self._run_by(engine, "up", "--yes", "--skip-preview"))
-        return _joined(before[0], last) if before else last
+        return update.run(lambda engine: self._run_by(engine, "up", "--yes", "--skip-preview"))
 
     def lift(self) -> Run:
         """Lift the protection of all data, by an update as `fleet down --delete-data` makes it."""
@@ -220,9 +223,9 @@ class Rehearsal:
             return False
 
     def _run(self, operation: str, *arguments: str) -> Run:
-        if not self._is_tunnelled() or not needs_api_server(operation, self.engine, self.stack):
+        if not self._is_tunnelled():
             return self._run_by(self.engine, operation, *arguments)
-        with reached(self.engine, self.stack, self._tunnels) as engine:
+        with with_its_way(self.engine, self.stack, operation, self._tunnels) as engine:
             return self._run_by(engine, operation, *arguments)
 
     def _run_by(self, engine: Engine, operation: str, *arguments: str) -> Run:
@@ -231,8 +234,3 @@ class Rehearsal:
         view = _Watcher(preview=operation == "preview")
         summary = engine.run(operation, self.stack, view, *arguments)
         return Run(summary.changes, summary.duration_s, view.log.steps)
-
-
-def _joined(first: Run, second: Run) -> Run:
-    both = first.followed_by(second)
-    return Run(both.changes, both.duration_s, (*first.steps, *second.steps))

@@ -2,21 +2,22 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary, stack_names
 from fleet.exclusive import exclusive
 from fleet.kept_notes import KeptNotes
-from fleet.phases import PhasedUpdate, holds_objects, needs_api_server
+from fleet.phases import PhasedUpdate, holds_objects, with_its_way
 from fleet.policies import policy_arguments
 from fleet.remains import Remainder, listed, protected, remains, to_record
 from fleet.repair import repair
 from fleet.run_config import RunConfig
-from fleet.tunnel import TunnelRecords, reached
+from fleet.tunnel import TunnelRecords
 from fleet.update_view import UpdateView
 from infra.config import Cloud, Phase, StackKind, StackSettings, from_stack_file
 from toolchain.flavour import CHECKED_VARIABLE
@@ -92,10 +93,7 @@ class Stack:
             record_flavour(self.backend, self.name, self.flavour)
             if not self.settings.tunnelled:
                 return self._update(self.engine)
-            *before, last = PhasedUpdate(self.engine, self.name, stack_file(self.name), TunnelRecords()).run(
-                self._update
-            )
-            return before[0].followed_by(last) if before else last
+            return PhasedUpdate(self.engine, self.name, stack_file(self.name), TunnelRecords()).run(self._update)
 
     def _update(self, engine: Engine) -> Summary:
         if self.settings.cloud is not Cloud.LOCAL:
@@ -151,14 +149,15 @@ class Stack:
         with exclusive(self.name):
             self._check_unused()
             self._prepare()
-            if protected(self.engine.export(self.name)):
-                self._lift()
+            checkpoint = self.engine.export(self.name)
+            if protected(checkpoint):
+                self._lift(checkpoint)
             return self._destroy()
 
-    def _lift(self) -> None:
+    def _lift(self, checkpoint: Mapping[str, Any]) -> None:
         """Lift every protection; a region whose second phase never began needs no way to its API server for it."""
         update = ("up", "--yes", "--skip-preview", *policy_arguments())
-        if self.settings.tunnelled and not holds_objects(self.engine.export(self.name)):
+        if self.settings.tunnelled and not holds_objects(checkpoint):
             self._run_by(self.engine, *update, deleteData="true", phase=Phase.CLOUD.value)
         else:
             self._run(*update, deleteData="true")
@@ -204,9 +203,9 @@ class Stack:
             console.note(f"Pulumi.{self.name}.yaml names what the next update takes back or leaves alone: commit it")
 
     def _run(self, operation: str, *arguments: str, **changed: str) -> Summary:
-        if not self.settings.tunnelled or not needs_api_server(operation, self.engine, self.name):
+        if not self.settings.tunnelled:
             return self._run_by(self.engine, operation, *arguments, **changed)
-        with reached(self.engine, self.name, TunnelRecords()) as engine:
+        with with_its_way(self.engine, self.name, operation, TunnelRecords()) as engine:
             return self._run_by(engine, operation, *arguments, **changed)
 
     def _run_by(self, engine: Engine, operation: str, *arguments: str, **changed: str) -> Summary:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks.soak.cases import CONTEXT_TOKENS, VOCABULARY_SIZE, Case, Ending, Question
+from benchmarks.soak.clients import ask_all
 from benchmarks.soak.verdict import Level, Verdict
 from service.engine.batching_engine import BatchingEngine
 from service.engine.interface import (
@@ -21,7 +21,7 @@ from service.engine.interface import (
 from service.engine.loading import BatchingEngineOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 CLIENTS = 120
@@ -99,7 +99,7 @@ async def soak(
             on_end()
 
         for first in range(0, len(cases), size):
-            await _round(cases[first : first + size], ask)
+            await ask_all(cases[first : first + size], CLIENTS, ask)
             await engine.check_integrity()
             usage, health = engine.stats().cache_usage, engine.health()
             if usage or health.running or health.waiting:
@@ -116,19 +116,6 @@ async def soak(
     finally:
         await engine.stop()
     return verdict
-
-
-async def _round(cases: Sequence[Case], ask: Callable[[Case], Awaitable[None]]) -> None:
-    """Several clients, each with its next request as soon as its last one has ended."""
-    left = iter(cases)
-
-    async def client() -> None:
-        for case in left:
-            await ask(case)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(CLIENTS):
-            group.create_task(client())
 
 
 async def _one(engine: BatchingEngine, question: Question, expected: Answer, case: Case, verdict: Verdict) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from benchmarks.soak.cases import CONTEXT_TOKENS, Case, Ending, Question
+from benchmarks.soak.clients import ask_all
 from benchmarks.soak.verdict import Level, Verdict, rss_bytes
 from loadtest.reference_model import word
 from service.weights.manifest import MANIFEST_NAME, Manifest
@@ -46,20 +47,16 @@ async def soak(
     async with _server(model) as (client, process):
         size = -(-len(cases) // _ROUNDS)
         began_s = time.monotonic()
+
+        async def ask(case: Case) -> None:
+            try:
+                await _one(client, asked[case.question], expected[case.question], case, verdict)
+            except httpx.TransportError as error:
+                verdict.differs(f"{case}: its connection broke: {error!r}")
+            on_end()
+
         for first in range(0, len(cases), size):
-            left = iter(cases[first : first + size])
-
-            async def one_client(left: Any = left) -> None:
-                for case in left:
-                    try:
-                        await _one(client, asked[case.question], expected[case.question], case, verdict)
-                    except httpx.TransportError as error:
-                        verdict.differs(f"{case}: its connection broke: {error!r}")
-                    on_end()
-
-            async with asyncio.TaskGroup() as group:
-                for _ in range(_CLIENTS):
-                    group.create_task(one_client())
+            await ask_all(cases[first : first + size], _CLIENTS, ask)
             verdict.levels.append(Level(min(first + size, len(cases)), rss_bytes(process.pid)))
         verdict.details = {"duration_s": round(time.monotonic() - began_s, 1)}
         process.terminate()

@@ -10,13 +10,12 @@ import pulumi
 import pulumi_gcp as gcp
 
 from infra.clouds.gcp.kept_keys import KeptRing
-from infra.clouds.gcp.keys import ENCRYPTER
+from infra.clouds.gcp.keys import ENCRYPTER, make_key
 from infra.clouds.gcp.scope import Scope
-from infra.clouds.gcp.storage import encryption_by
+from infra.clouds.gcp.storage import make_bucket
 from infra.config import StackSettings
 
-_DAY_S = 86_400
-_SOFT_DELETE_S = 90 * _DAY_S
+_SOFT_DELETE_S = 90 * 86_400
 """The most that Cloud Storage keeps (cloud.google.com/storage/docs/soft-delete)."""
 
 
@@ -58,34 +57,17 @@ class GcpState(pulumi.ComponentResource):
         self.register_outputs({"backend": self.backend, "secretsProvider": self.secrets_provider})
 
     def _key(self, base: str, ring: gcp.kms.KeyRing, kept: KeptRing) -> gcp.kms.CryptoKey:
-        choice, encryption = kept.choose(base), self._settings.encryption
-        return gcp.kms.CryptoKey(
-            base,
-            name=choice.name,
-            key_ring=ring.id,
-            purpose="ENCRYPT_DECRYPT",
-            rotation_period=f"{encryption.rotation_days * _DAY_S}s",
-            destroy_scheduled_duration=f"{encryption.deletion_window_days * _DAY_S}s",
-            version_template=gcp.kms.CryptoKeyVersionTemplateArgs(
-                algorithm="GOOGLE_SYMMETRIC_ENCRYPTION", protection_level="HSM"
-            ),
-            labels=dict(self._scope.labels),
-            opts=self._scope.data(self, import_id=choice.import_id),
-        )
+        scope, settings = self._scope, self._settings.encryption
+        return make_key(base, kept.choose(base), ring, settings, labels=scope.labels, opts=scope.data(self))
 
     def _bucket(self, key: gcp.kms.CryptoKey, grant: gcp.kms.CryptoKeyIAMMember) -> gcp.storage.Bucket:
         scope = self._scope
-        return gcp.storage.Bucket(
+        return make_bucket(
             "state",
-            name=scope.bucket_name("state"),
-            location=scope.region.upper(),
-            storage_class="STANDARD",
-            uniform_bucket_level_access=True,
-            public_access_prevention="enforced",
-            versioning=gcp.storage.BucketVersioningArgs(enabled=True),
-            encryption=encryption_by(key.id),
-            soft_delete_policy=gcp.storage.BucketSoftDeletePolicyArgs(retention_duration_seconds=_SOFT_DELETE_S),
-            lifecycle_rules=[
+            scope,
+            key=key.id,
+            soft_delete_s=_SOFT_DELETE_S,
+            rules=[
                 gcp.storage.BucketLifecycleRuleArgs(
                     action=gcp.storage.BucketLifecycleRuleActionArgs(type="Delete"),
                     condition=gcp.storage.BucketLifecycleRuleConditionArgs(
@@ -93,7 +75,5 @@ class GcpState(pulumi.ComponentResource):
                     ),
                 )
             ],
-            force_destroy=scope.delete_data,
-            labels=dict(scope.labels),
             opts=pulumi.ResourceOptions.merge(scope.data(self), pulumi.ResourceOptions(depends_on=[grant])),
         )

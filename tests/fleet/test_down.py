@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from typer.testing import CliRunner
 
-from fleet import stacks
+from fleet import phases, stacks
 from fleet.app import app
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary
@@ -132,7 +132,7 @@ def test_a_lift_that_failed_half_way_is_made_again(file: Path, name: str) -> Non
 
 
 def test_a_region_without_its_second_phase_goes_without_a_tunnel(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stacks, "reached", lambda *_: pytest.fail("there is no way to an API server"))
+    monkeypatch.setattr(phases, "reached", lambda *_: pytest.fail("there is no way to an API server"))
     engine = RecordingEngine([{**VAULT, "protect": True}])
     going = stack(engine, file, cloud="azure")
     assert going.settings.tunnelled

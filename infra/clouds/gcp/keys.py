@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
-from infra.clouds.gcp.kept_keys import KeptRing
+from infra.clouds.gcp.kept_keys import KeptRing, KeyChoice
 from infra.clouds.gcp.scope import Scope
 from infra.clouds.region import KeyPurpose
 from infra.config import EncryptionSettings
@@ -45,6 +45,40 @@ class KeysArgs:
     settings: EncryptionSettings
     invoke: pulumi.InvokeOptions
     storage_location: str | None = None
+
+
+def make_key(
+    name: str,
+    choice: KeyChoice,
+    ring: gcp.kms.KeyRing,
+    settings: EncryptionSettings,
+    *,
+    labels: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
+) -> gcp.kms.CryptoKey:
+    """Make a key, or take over the one that the ring keeps.
+
+    Args:
+        name: Its name in the program.
+        choice: Its name in the ring, and what is taken over.
+        ring: Where it is.
+        settings: The stack file's `encryption`.
+        labels: Its labels.
+        opts: Its options, but for what is taken over.
+    """
+    return gcp.kms.CryptoKey(
+        name,
+        name=choice.name,
+        key_ring=ring.id,
+        purpose="ENCRYPT_DECRYPT",
+        rotation_period=f"{settings.rotation_days * _DAY_S}s",
+        destroy_scheduled_duration=f"{settings.deletion_window_days * _DAY_S}s",
+        version_template=gcp.kms.CryptoKeyVersionTemplateArgs(
+            algorithm="GOOGLE_SYMMETRIC_ENCRYPTION", protection_level="HSM"
+        ),
+        labels=dict(labels),
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(import_=choice.import_id)),
+    )
 
 
 class Keys(pulumi.ComponentResource):
@@ -103,20 +137,8 @@ class Keys(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
         further_labels: Mapping[str, str] | None = None,
     ) -> gcp.kms.CryptoKey:
-        choice, settings = kept.choose(base), self._args.settings
-        return gcp.kms.CryptoKey(
-            f"key-{base}",
-            name=choice.name,
-            key_ring=ring.id,
-            purpose="ENCRYPT_DECRYPT",
-            rotation_period=f"{settings.rotation_days * _DAY_S}s",
-            destroy_scheduled_duration=f"{settings.deletion_window_days * _DAY_S}s",
-            version_template=gcp.kms.CryptoKeyVersionTemplateArgs(
-                algorithm="GOOGLE_SYMMETRIC_ENCRYPTION", protection_level="HSM"
-            ),
-            labels={**self._scope.labels, **(further_labels or {})},
-            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(import_=choice.import_id)),
-        )
+        labels = {**self._scope.labels, **(further_labels or {})}
+        return make_key(f"key-{base}", kept.choose(base), ring, self._args.settings, labels=labels, opts=opts)
 
     def _grant(self, key: gcp.kms.CryptoKey, purpose: KeyPurpose, name: str) -> None:
         if purpose is KeyPurpose.LOGS:

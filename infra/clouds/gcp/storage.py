@@ -6,6 +6,7 @@ read on SSDs in each zone. Parallelstore is not offered: it takes no customer-ma
 (cloud.google.com/kms/docs/compatible-services).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -82,18 +83,14 @@ class Storage(pulumi.ComponentResource):
             placement = gcp.storage.BucketCustomPlacementConfigArgs(
                 data_locations=sorted(region.upper() for region in (scope.region, settings.replica_region))
             )
-        return gcp.storage.Bucket(
+        return make_bucket(
             "data",
-            name=scope.bucket_name("data"),
-            location=location.upper(),
-            custom_placement_config=placement,
-            storage_class="STANDARD",
-            uniform_bucket_level_access=True,
-            public_access_prevention="enforced",
-            versioning=gcp.storage.BucketVersioningArgs(enabled=True),
-            encryption=encryption_by(self._args.key),
-            soft_delete_policy=gcp.storage.BucketSoftDeletePolicyArgs(retention_duration_seconds=_SOFT_DELETE_S),
-            lifecycle_rules=[
+            scope,
+            key=self._args.key,
+            soft_delete_s=_SOFT_DELETE_S,
+            location=location,
+            placement=placement,
+            rules=[
                 rule(
                     action=action(type="Delete"),
                     condition=condition(days_since_noncurrent_time=settings.noncurrent_days, with_state="ARCHIVED"),
@@ -101,31 +98,22 @@ class Storage(pulumi.ComponentResource):
                 rule(action=action(type="AbortIncompleteMultipartUpload"), condition=condition(age=_ABORT_UPLOAD_DAYS)),
             ],
             logging=gcp.storage.BucketLoggingArgs(log_bucket=logs.name, log_object_prefix="data/"),
-            force_destroy=scope.delete_data,
-            labels=dict(scope.labels),
             opts=self._options(),
         )
 
     def _access_logs(self) -> gcp.storage.Bucket:
         scope = self._scope
-        bucket = gcp.storage.Bucket(
+        bucket = make_bucket(
             "access-logs",
-            name=scope.bucket_name("access-logs"),
-            location=scope.region.upper(),
-            storage_class="STANDARD",
-            uniform_bucket_level_access=True,
-            public_access_prevention="enforced",
-            versioning=gcp.storage.BucketVersioningArgs(enabled=True),
-            encryption=encryption_by(self._args.logs_key),
-            soft_delete_policy=gcp.storage.BucketSoftDeletePolicyArgs(retention_duration_seconds=_SOFT_DELETE_S),
-            lifecycle_rules=[
+            scope,
+            key=self._args.logs_key,
+            soft_delete_s=_SOFT_DELETE_S,
+            rules=[
                 gcp.storage.BucketLifecycleRuleArgs(
                     action=gcp.storage.BucketLifecycleRuleActionArgs(type="Delete"),
                     condition=gcp.storage.BucketLifecycleRuleConditionArgs(age=_ACCESS_LOG_DAYS, with_state="ANY"),
                 )
             ],
-            force_destroy=scope.delete_data,
-            labels=dict(scope.labels),
             opts=self._options(),
         )
         # Cloud Storage's own group writes access logs (cloud.google.com/storage/docs/access-logs#delivery).
@@ -142,6 +130,50 @@ class Storage(pulumi.ComponentResource):
         return pulumi.ResourceOptions.merge(
             self._scope.data(self), pulumi.ResourceOptions(depends_on=self._args.granted)
         )
+
+
+def make_bucket(
+    part: str,
+    scope: Scope,
+    *,
+    key: pulumi.Input[str],
+    soft_delete_s: int,
+    rules: Sequence[gcp.storage.BucketLifecycleRuleArgs],
+    opts: pulumi.ResourceOptions,
+    location: str | None = None,
+    placement: gcp.storage.BucketCustomPlacementConfigArgs | None = None,
+    logging: gcp.storage.BucketLoggingArgs | None = None,
+) -> gcp.storage.Bucket:
+    """Make a bucket that is versioned, under a key of ours, and closed to the public.
+
+    Args:
+        part: Its name in the program, and the end of its name in the cloud.
+        scope: Where it is.
+        key: Id of the key.
+        soft_delete_s: Seconds in which what is deleted can be taken back.
+        rules: When objects go.
+        opts: Its options.
+        location: Where it is, if not in the stack's region.
+        placement: The two regions of a dual-region.
+        logging: Where its access is logged.
+    """
+    return gcp.storage.Bucket(
+        part,
+        name=scope.bucket_name(part),
+        location=(location or scope.region).upper(),
+        custom_placement_config=placement,
+        storage_class="STANDARD",
+        uniform_bucket_level_access=True,
+        public_access_prevention="enforced",
+        versioning=gcp.storage.BucketVersioningArgs(enabled=True),
+        encryption=encryption_by(key),
+        soft_delete_policy=gcp.storage.BucketSoftDeletePolicyArgs(retention_duration_seconds=soft_delete_s),
+        lifecycle_rules=list(rules),
+        logging=logging,
+        force_destroy=scope.delete_data,
+        labels=dict(scope.labels),
+        opts=opts,
+    )
 
 
 def encryption_by(key: pulumi.Input[str]) -> gcp.storage.BucketEncryptionArgs:
