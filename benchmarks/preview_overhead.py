@@ -17,7 +17,7 @@ from fleet.stacks import Stack
 from toolchain.locations import clone_dir
 from toolchain.pulumi_home import choose_flavour, pulumi_environment
 
-ROUNDS = 5
+ROUNDS = 9
 
 
 def main() -> int:

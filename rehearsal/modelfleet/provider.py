@@ -1,12 +1,10 @@
 """Certificates and API keys as in every stack; no cluster, image or weights, which would be real ones."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from rehearsal import guard
 from rehearsal.simulated import BUILD_METADATA
-from toolchain.modelfleet_provider.api_key import ApiKey
-from toolchain.modelfleet_provider.certificate import Certificate
 from toolchain.modelfleet_provider.provider import ModelfleetProvider
 from toolchain.provider.interface import Context, ProviderError
 
@@ -16,8 +14,12 @@ class RehearsedModelfleet(ModelfleetProvider):
 
     version = f"{ModelfleetProvider.version}+{BUILD_METADATA}"
 
+    homes: ClassVar = {
+        token: ModelfleetProvider.homes[token] for token in ("modelfleet:local:Certificate", "modelfleet:access:ApiKey")
+    }
+
     def __init__(self) -> None:
-        super().__init__((Certificate(), ApiKey()))
+        super().__init__()
         self._refusal = guard.refusal()
 
     def schema(self) -> Mapping[str, Any]:

@@ -15,7 +15,6 @@ _ENTROPY_BYTES = 32
 class ApiKey(ResourceType):
     """A key that is made once and replaced, never changed."""
 
-    token = "access:ApiKey"  # noqa: S105 - a type token
     outputs = ("key", "sha256")
     secrets = frozenset({"key"})
     replaced_by = frozenset({"keyId", "tenant"})

@@ -24,7 +24,6 @@ _CLOCK_SKEW = timedelta(minutes=5)
 class Certificate(ResourceType):
     """Authority and server certificate on NIST P-256."""
 
-    token = "local:Certificate"  # noqa: S105 - a type token
     outputs = ("certificate", "privateKey", "caCertificate", "caPrivateKey", "notAfter")
     secrets = frozenset({"privateKey", "caPrivateKey"})
 

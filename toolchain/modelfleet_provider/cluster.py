@@ -16,7 +16,6 @@ from toolchain.modelfleet_provider.resource_type import Inputs, Outputs, Progres
 class Cluster(ResourceType):
     """A cluster that runs as long as the resource exists; one that was stopped is started by the next update."""
 
-    token = "local:Cluster"  # noqa: S105 - a type token
     outputs = ("clusterId", "kubeconfig", "gatewayAddress")
     secrets = frozenset({"kubeconfig"})
     replaced_by = frozenset({"clusterName"})

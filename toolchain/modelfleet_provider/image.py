@@ -12,7 +12,6 @@ from toolchain.modelfleet_provider.resource_type import Inputs, Outputs, Progres
 class Image(ResourceType):
     """An image that is rebuilt when anything that goes into it changes."""
 
-    token = "local:Image"  # noqa: S105 - a type token
     outputs = ("reference",)
     replaced_by = frozenset({"image"})
 

@@ -25,7 +25,6 @@ from toolchain.modelfleet_provider.resource_type import InputError, Inputs, Outp
 class ModelWeights(ResourceType):
     """Weights that are published once and read by every pod."""
 
-    token = "local:ModelWeights"  # noqa: S105 - a type token
     outputs = ("folder", "digest")
     replaced_by = frozenset({"model", "source", "digest", "stack"})
 

@@ -1,17 +1,13 @@
 """The plugin's place in the engine's protocol: one table of types, the same life for each."""
 
 import asyncio
+import importlib
 import importlib.metadata
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 from toolchain.errors import ToolchainError
 from toolchain.machine_refusal import machine_refusal
-from toolchain.modelfleet_provider.api_key import ApiKey
-from toolchain.modelfleet_provider.certificate import Certificate
-from toolchain.modelfleet_provider.cluster import Cluster
-from toolchain.modelfleet_provider.image import Image
-from toolchain.modelfleet_provider.model_weights import ModelWeights
 from toolchain.modelfleet_provider.resource_type import InputError, Progress, ResourceType
 from toolchain.provider.interface import (
     Change,
@@ -38,22 +34,35 @@ T = TypeVar("T")
 class ModelfleetProvider(ResourceProvider):
     """Resources that one machine gives in place of a cloud.
 
-    Args:
-        types: the resource types to offer, all by default.
+    Attributes:
+        homes: Each type's module in this package, and its class there. They are imported once the engine has the
+            plugin's port, or by the first who asks: together they take longer than the rest of the start, and the
+            engine starts one plugin after the other.
     """
+
+    homes: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "modelfleet:local:Image": ("image", "Image"),
+        "modelfleet:local:Certificate": ("certificate", "Certificate"),
+        "modelfleet:local:ModelWeights": ("model_weights", "ModelWeights"),
+        "modelfleet:access:ApiKey": ("api_key", "ApiKey"),
+        "modelfleet:local:Cluster": ("cluster", "Cluster"),
+    }
 
     name = "modelfleet"
     version = importlib.metadata.version("modelfleet")
 
-    def __init__(self, types: Sequence[ResourceType] | None = None) -> None:
-        if types is None:
-            types = (Cluster(), Image(), ModelWeights(), Certificate(), ApiKey())
-        self._types = {f"modelfleet:{type_.token}": type_ for type_ in types}
+    def __init__(self) -> None:
+        self._types: dict[str, ResourceType] = {}
+
+    async def started(self) -> None:
+        """Import every type."""
+        for token in self.homes:
+            await self._type(token)
 
     async def check(self, request: CheckRequest, context: Context) -> CheckResult:
         """Complete the inputs; what a preview doesn't know yet is passed through."""
         del context
-        type_ = self._type(request.type)
+        type_ = await self._type(request.type)
         inputs = reveal(request.news)
         known = {key: value for key, value in inputs.items() if not contains_unknown(value)}
         try:
@@ -66,7 +75,7 @@ class ModelfleetProvider(ResourceProvider):
 
     async def diff(self, request: DiffRequest, context: Context) -> DiffResult:
         """Compare inputs, and look whether the resource itself went stale."""
-        type_ = self._type(request.type)
+        type_ = await self._type(request.type)
         olds, news = reveal(request.old_inputs), reveal(request.news)
         changed = sorted(key for key in {*olds, *news} if olds.get(key) != news.get(key))
         replaces = [key for key in changed if key in type_.replaced_by]
@@ -80,7 +89,7 @@ class ModelfleetProvider(ResourceProvider):
 
     async def create(self, request: CreateRequest, context: Context) -> CreateResult:
         """Make the resource; a preview shows what is certain about it."""
-        type_ = self._type(request.type)
+        type_ = await self._type(request.type)
         inputs = reveal(request.inputs)
         if request.preview:
             return CreateResult("", self._foreseen(type_, inputs))
@@ -89,7 +98,7 @@ class ModelfleetProvider(ResourceProvider):
 
     async def read(self, request: ReadRequest, context: Context) -> ReadResult:
         """Read it as it is now; an import isn't offered, since none of these exist outside a stack."""
-        type_ = self._type(request.type)
+        type_ = await self._type(request.type)
         if not request.outputs:
             raise ProviderError(f"{request.type} can't be imported: it has no existence outside of its stack")
         outputs = await self._run(context, lambda _: type_.read(request.id, reveal(request.outputs)))
@@ -99,7 +108,7 @@ class ModelfleetProvider(ResourceProvider):
 
     async def update(self, request: UpdateRequest, context: Context) -> Mapping[str, Any]:
         """Bring it to its new inputs."""
-        type_ = self._type(request.type)
+        type_ = await self._type(request.type)
         inputs, outputs = reveal(request.news), reveal(request.old_outputs)
         if request.preview:
             return {**self._foreseen(type_, inputs), **type_.kept(outputs)}
@@ -108,17 +117,16 @@ class ModelfleetProvider(ResourceProvider):
 
     async def delete(self, request: DeleteRequest, context: Context) -> None:
         """Remove it."""
-        type_ = self._type(request.type)
+        type_ = await self._type(request.type)
         await self._run(context, lambda _: type_.delete(request.id, reveal(request.outputs)))
 
-    def _type(self, token: str) -> ResourceType:
-        try:
-            return self._types[token]
-        except KeyError:
-            known = ", ".join(sorted(self._types))
-            raise ProviderError(
-                f"the plugin modelfleet {self.version} has no resource type {token}; it has {known}"
-            ) from None
+    async def _type(self, token: str) -> ResourceType:
+        if token not in self.homes:
+            known = ", ".join(sorted(self.homes))
+            raise ProviderError(f"the plugin modelfleet {self.version} has no resource type {token}; it has {known}")
+        if token not in self._types:
+            self._types[token] = await asyncio.to_thread(_load, *self.homes[token])
+        return self._types[token]
 
     @staticmethod
     def _foreseen(type_: ResourceType, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -148,3 +156,7 @@ class ModelfleetProvider(ResourceProvider):
             if refusal is None:
                 raise
             raise ProviderError(refusal) from error
+
+
+def _load(home: str, name: str) -> ResourceType:
+    return getattr(importlib.import_module(f"{__package__}.{home}"), name)()

@@ -25,13 +25,11 @@ class ResourceType(ABC):
     """One type of resource.
 
     Attributes:
-        token: Its type token, without the package.
         outputs: What it has beside its inputs.
         secrets: Outputs that the state must encrypt.
         replaced_by: Inputs whose change needs a new resource; all others are updated in place.
     """
 
-    token: ClassVar[str]
     outputs: ClassVar[tuple[str, ...]]
     secrets: ClassVar[frozenset[str]] = frozenset()
     replaced_by: ClassVar[frozenset[str]] = frozenset()

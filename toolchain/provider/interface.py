@@ -296,5 +296,8 @@ class ResourceProvider(ABC):
         del arguments, context
         raise ProviderError(f"the plugin {self.name} {self.version} has no function {token!r}")
 
+    async def started(self) -> None:  # noqa: B027 - most plugins have nothing left to load
+        """Load what the first calls will need, while the engine, which has the port by now, goes on."""
+
     async def close(self) -> None:  # noqa: B027 - most plugins hold nothing
         """Release what `configure` acquired; called once, when the plugin ends."""

@@ -41,6 +41,7 @@ async def _serve(provider: ResourceProvider) -> None:
     ended = asyncio.Event()
     _install_signals(servicer.cancelled, ended)
     print(port, flush=True)  # noqa: T201 - the first line on stdout is how the engine finds us
+    started = asyncio.create_task(provider.started())
     try:
         while not ended.is_set() and os.getppid() == parent:
             try:
@@ -49,6 +50,7 @@ async def _serve(provider: ResourceProvider) -> None:
                 continue
     finally:
         servicer.cancelled.set()
+        started.cancel()
         orphaned = os.getppid() != parent
         await server.stop(0 if orphaned else SHUTDOWN_GRACE_S)
         await provider.close()
