@@ -19,7 +19,8 @@ from typing import Any, Self
 from fleet import console
 from fleet.console import FleetError
 from fleet.interrupt import Terminated
-from fleet.update_view import UpdateView
+from fleet.steps import Step
+from fleet.update_view import PolicyFinding, UpdateView
 from toolchain.locations import clone_dir
 
 
@@ -34,10 +35,14 @@ class Summary:
     Attributes:
         changes: Number of resources by what was done to them (create, update, delete, replace, same).
         duration_s: Seconds, as the engine counts them.
+        steps: What was done to each resource, in the order in which it ended; what was left as it was is left out.
+        findings: What policies said.
     """
 
     changes: Mapping[str, int]
     duration_s: int
+    steps: tuple[Step, ...] = ()
+    findings: tuple[PolicyFinding, ...] = ()
 
     @property
     def changed(self) -> int:
@@ -51,7 +56,13 @@ class Summary:
         }
         if "same" in both:
             both["same"] = max(self.changes.get("same", 0), later.changes.get("same", 0) - self.changed)
-        return replace(self, changes=both, duration_s=self.duration_s + later.duration_s)
+        return replace(
+            self,
+            changes=both,
+            duration_s=self.duration_s + later.duration_s,
+            steps=(*self.steps, *later.steps),
+            findings=(*self.findings, *later.findings),
+        )
 
     def __str__(self) -> str:
         words = [f"{number} {kind}" for kind, number in sorted(self.changes.items()) if number]
@@ -103,9 +114,11 @@ class Engine:
 
     def exists(self, stack: str) -> bool:
         """Tell whether the backend knows the stack."""
-        return any(
-            known["name"].rsplit("/", 1)[-1] == stack for known in json.loads(self._checked("stack", "ls", "--json"))
-        )
+        return stack in self.stacks()
+
+    def stacks(self) -> set[str]:
+        """Name the stacks of this project that the backend knows."""
+        return {known["name"].rsplit("/", 1)[-1] for known in json.loads(self._checked("stack", "ls", "--json"))}
 
     def others(self, stack: str) -> list[str]:
         """Name the backend's other stacks, those of other projects too."""
@@ -174,7 +187,7 @@ class Engine:
             if process.returncode != 0:
                 said = view.problems or printed[-20:]
                 raise UpdateFailedError(f"{operation} of {stack} failed:\n" + "\n".join(f"  {line}" for line in said))
-            return Summary(view.changes, view.duration_s)
+            return Summary(view.changes, view.duration_s, view.steps, tuple(view.findings))
 
     def _checked(self, *arguments: str, stdin: str | None = None) -> str:
         done = subprocess.run(

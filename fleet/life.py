@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import catalog
 from fleet.console import FleetError
-from fleet.rehearse import Rehearsal, Run
+from fleet.engine import Summary
+from fleet.rehearse import Rehearsal
 from fleet.remains import Remainder, protected, remains, resources
 from fleet.steps import Step
 from infra.config import Cloud, SettingsError, StackKind, StackSettings, from_stack_file
@@ -59,7 +60,7 @@ class Played:
     """
 
     act: Act
-    run: Run
+    run: Summary
     problems: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     remains: tuple[Remainder, ...] = ()

@@ -4,9 +4,9 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from documents.yaml_edit import set_at
 from fleet import console
@@ -16,7 +16,6 @@ from fleet.leaks import leaks, secrets_of
 from fleet.phases import PhasedUpdate, with_its_way
 from fleet.remains import Remainder, recorded
 from fleet.repair import repair
-from fleet.steps import Step, StepLog
 from fleet.tunnel import TunnelRecords
 from fleet.update_view import UpdateView
 from infra.config import SettingsError, from_stack_file
@@ -38,33 +37,6 @@ class Identity:
 
     account: str
     region: str
-
-
-@dataclass(frozen=True)
-class Run(Summary):
-    """What an operation did, step by step.
-
-    Attributes:
-        steps: in the order in which they ended.
-    """
-
-    steps: tuple[Step, ...] = ()
-
-    def followed_by(self, later: Self) -> Self:
-        """Give what both did together, the later one's steps last."""
-        return replace(super().followed_by(later), steps=(*self.steps, *later.steps))
-
-
-class _Watcher(UpdateView):
-    """Shows an operation, and notes its steps."""
-
-    def __init__(self, *, preview: bool) -> None:
-        super().__init__(console.err, preview=preview)
-        self.log = StepLog()
-
-    def show(self, event: Mapping[str, Any]) -> None:
-        self.log.take(event)
-        super().show(event)
 
 
 @dataclass(frozen=True)
@@ -117,7 +89,7 @@ class Rehearsal:
         engine.select(stack)
         return cls(stack, world, engine, policies)
 
-    def up(self) -> Run:
+    def up(self) -> Summary:
         """Bring the stack up in the simulated cloud."""
         repair(self.engine, self.stack, backend=f"file://{self.world.folder / 'backend'}", adopts=False)
         if not self._is_tunnelled():
@@ -125,7 +97,7 @@ class Rehearsal:
         update = PhasedUpdate(self.engine, self.stack, self.world.stack_file(self.stack), self._tunnels)
         return update.run(lambda engine: self._run_by(engine, "up", "--yes", "--skip-preview"))
 
-    def lift(self) -> Run:
+    def lift(self) -> Summary:
         """Lift the protection of all data, by an update as `fleet down --delete-data` makes it."""
         self.configure(("deleteData",), "true")
         return self.up()
@@ -161,7 +133,7 @@ class Rehearsal:
         secrets = secrets_of(self.engine.export(self.stack, show_secrets=True))
         return list(leaks(secrets, self.world.folder, outside=(self.world.project,)))
 
-    def preview_nothing(self) -> Run:
+    def preview_nothing(self) -> Summary:
         """Look whether the program and the simulated cloud agree.
 
         Raises:
@@ -169,7 +141,7 @@ class Rehearsal:
         """
         return self._run("preview", "--expect-no-changes")
 
-    def refresh_nothing(self) -> Run:
+    def refresh_nothing(self) -> Summary:
         """Look whether the state and the simulated cloud agree.
 
         Raises:
@@ -177,7 +149,7 @@ class Rehearsal:
         """
         return self._run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
 
-    def down(self) -> Run:
+    def down(self) -> Summary:
         """Delete every resource in the simulated cloud."""
         return self._run("destroy", "--yes", "--skip-preview")
 
@@ -222,15 +194,13 @@ class Rehearsal:
         except SettingsError:
             return False
 
-    def _run(self, operation: str, *arguments: str) -> Run:
+    def _run(self, operation: str, *arguments: str) -> Summary:
         if not self._is_tunnelled():
             return self._run_by(self.engine, operation, *arguments)
         with with_its_way(self.engine, self.stack, operation, self._tunnels) as engine:
             return self._run_by(engine, operation, *arguments)
 
-    def _run_by(self, engine: Engine, operation: str, *arguments: str) -> Run:
+    def _run_by(self, engine: Engine, operation: str, *arguments: str) -> Summary:
         if operation in {"up", "preview"}:
             arguments = (*arguments, *self.policies)
-        view = _Watcher(preview=operation == "preview")
-        summary = engine.run(operation, self.stack, view, *arguments)
-        return Run(summary.changes, summary.duration_s, view.log.steps)
+        return engine.run(operation, self.stack, UpdateView(console.err, preview=operation == "preview"), *arguments)

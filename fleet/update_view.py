@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,6 +11,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
+
+from fleet.steps import Step, StepLog
 
 _COLOUR_TAG = re.compile(r"<\{%.*?%\}>")
 _NOT_JUDGED = re.compile(r"can't run policy '[^']*' from policy pack '[^']*' during preview: ")
@@ -27,21 +30,41 @@ _WORDS = {  # operation of the engine: under way, done
 }
 
 
+@dataclass(frozen=True)
+class PolicyFinding:
+    """What a policy said.
+
+    Attributes:
+        policy: Its name.
+        mandatory: Whether it stops the update.
+        resource: Type and name of the resource, empty where it is about the whole stack.
+        message: What is wrong, and what would be right.
+    """
+
+    policy: str
+    mandatory: bool
+    resource: str
+    message: str
+
+
 class UpdateView:
     """Live rows on a terminal, plain lines elsewhere. Use as a context manager around the operation.
 
     Attributes:
         problems: Error diagnostics, in order.
+        findings: What policies said, in order.
         changes: Number of resources by operation, from the engine's own summary.
         duration_s: Seconds that the operation took.
     """
 
     def __init__(self, console: Console, *, preview: bool = False) -> None:
         self.problems: list[str] = []
+        self.findings: list[PolicyFinding] = []
         self.changes: Mapping[str, int] = {}
         self.duration_s = 0
         self._console = console
         self._preview = preview
+        self._log = StepLog()
         self._running: dict[str, tuple[str, str, float]] = {}  # urn -> (what, status, since)
         self._mentioned: dict[str, float] = {}
         self._live = Live(console=console, transient=True, refresh_per_second=5, get_renderable=self._rows)
@@ -58,6 +81,7 @@ class UpdateView:
 
     def show(self, event: Mapping[str, Any]) -> None:
         """Take one engine event (apitype.EngineEvent as JSON)."""
+        self._log.take(event)
         if step := event.get("resourcePreEvent"):
             self._begin(step["metadata"])
         elif step := event.get("resOutputsEvent"):
@@ -71,6 +95,11 @@ class UpdateView:
         elif summary := event.get("summaryEvent"):
             self.changes = {kind: number for kind, number in summary["resourceChanges"].items() if number}
             self.duration_s = summary["durationSeconds"]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What was done so far."""
+        return self._log.steps
 
     def _begin(self, step: Mapping[str, Any]) -> None:
         if step["op"] == "same":
@@ -116,9 +145,12 @@ class UpdateView:
         """Take what a policy says: its own name and description come first, the finding after them."""
         message = _COLOUR_TAG.sub("", finding["message"]).strip()
         text = _NOT_JUDGED.sub("", message.partition("\n")[2].strip() or message)
-        if urn := finding.get("resourceUrn", ""):
-            text = text if "::pulumi:pulumi:Stack::" in urn else f"{_name(urn)}: {text}"
-        if finding["enforcementLevel"] == "mandatory":
+        urn = finding.get("resourceUrn", "")
+        about = "" if not urn or "::pulumi:pulumi:Stack::" in urn else _name(urn)
+        mandatory = finding["enforcementLevel"] == "mandatory"
+        self.findings.append(PolicyFinding(finding["policyName"], mandatory, about, text))
+        text = f"{about}: {text}" if about else text
+        if mandatory:
             self.problems.append(f"policy: {text}")
         else:
             self._console.print(Text(f"  policy: {text}"), soft_wrap=True)

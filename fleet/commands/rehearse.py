@@ -10,8 +10,9 @@ import typer
 from fleet import console
 
 if TYPE_CHECKING:
+    from fleet.engine import Summary
     from fleet.life import Played
-    from fleet.rehearse import Rehearsal, Run
+    from fleet.rehearse import Rehearsal
     from infra.config import StackSettings
 
 _REHEARSE = """Bring a cloud's stack up in a simulated account; nothing outside of this machine is touched.
@@ -188,7 +189,7 @@ def _show_life(acts: Sequence[Mapping[str, Any]]) -> None:
         console.result(remains, list(remains[0]), as_json=False)
 
 
-def _draw(run: "Run") -> None:
+def _draw(run: "Summary") -> None:
     from fleet.timeline import timeline  # noqa: PLC0415
 
     for row in timeline(run.steps, width=console.err.width):
