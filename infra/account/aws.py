@@ -10,18 +10,20 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.account.aws_boundary import boundary_statements
 from infra.account.aws_permissions import deployer_statements
+from infra.account.aws_state_place import StatePlace
 from infra.clouds.aws.buckets import Bucket, BucketArgs
 from infra.clouds.aws.keys import KeyArgs, autoscaling_statements, make_key
 from infra.clouds.aws.policy_document import Statement, document, service_trust, trust
-from infra.clouds.aws.scope import Scope, deployer_role_name
+from infra.clouds.aws.scope import Scope, boundary_name, deployer_role_name
 from infra.config import BudgetSettings, CiSettings, StackSettings
 
 _GITHUB = "token.actions.githubusercontent.com"
 _PREVIEW = "preview"
 """The environment whose role may only look."""
 _LOOK = ("job-function/ViewOnlyAccess", "SecurityAudit")
-"""Everything about resources, nothing of what is stored in them
+"""Everything about resources, nothing of what is stored in them; of that, states alone are added
 (docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html)."""
 _SERVICE_ROLES = ("autoscaling.amazonaws.com", "spot.amazonaws.com")
 """Services whose own role must be there before the first region: node disks' key policies name the first."""
@@ -105,7 +107,15 @@ class AwsAccount(pulumi.ComponentResource):
             max_session_duration=_SESSION_S,
             opts=self._own,
         )
+        state = ci.state_stack_of(self._settings.cloud)
         if environment == _PREVIEW:
+            aws.iam.RolePolicy(
+                f"deploy-{environment}-state",
+                name="state",
+                role=role.name,
+                policy=document(*StatePlace(self._scope, state).read()),
+                opts=self._own,
+            )
             for policy in _LOOK:
                 aws.iam.RolePolicyAttachment(
                     f"deploy-{environment}-{policy.rsplit('/', 1)[-1]}",
@@ -114,7 +124,13 @@ class AwsAccount(pulumi.ComponentResource):
                     opts=self._own,
                 )
         else:
-            state = ci.state_stack_of(self._settings.cloud)
+            aws.iam.Policy(
+                f"boundary-{environment}",
+                name=boundary_name(environment),
+                description=f"The most that roles of environment {environment} may do",
+                policy=document(*boundary_statements(self._scope, environment, regions, state)),
+                opts=self._own,
+            )
             for part, statements in deployer_statements(self._scope, environment, regions, state).items():
                 aws.iam.RolePolicy(
                     f"deploy-{environment}-{part}",

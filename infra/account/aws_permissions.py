@@ -2,12 +2,14 @@
 
 No statement allows a service as a whole, and none reads what is stored, objects, secrets, rows and logs, but the states
 of stacks. Those it reads and writes; the bucket that holds them, and its keys, it can't change (docs/clouds/aws.md).
-Roles that this stack makes can't be changed by those who deploy, so that nobody gives himself more.
+Roles that this stack makes can't be changed by those who deploy, and what they make is made under a boundary
+(`aws_boundary.py`), so that nobody gives himself more.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
+from infra.account.aws_boundary import other_environments
+from infra.account.aws_state_place import StatePlace
 from infra.clouds.aws.policy_document import Statement
 from infra.clouds.aws.scope import Scope
 
@@ -81,18 +83,13 @@ _BUCKET_SETTINGS = (
     "PutReplicationConfiguration",
 )
 _ROLES = (
-    "AttachRolePolicy",
-    "CreateRole",
     "DeleteRole",
-    "DeleteRolePolicy",
-    "DetachRolePolicy",
     "GetRole",
     "GetRolePolicy",
     "ListAttachedRolePolicies",
     "ListInstanceProfilesForRole",
     "ListRolePolicies",
     "ListRoleTags",
-    "PutRolePolicy",
     "TagRole",
     "UntagRole",
     "UpdateAssumeRolePolicy",
@@ -104,6 +101,16 @@ _ROLES = (
     "RemoveRoleFromInstanceProfile",
     "TagInstanceProfile",
 )
+_ROLES_WITHIN = (
+    "AttachRolePolicy",
+    "CreateRole",
+    "DeleteRolePolicy",
+    "DetachRolePolicy",
+    "PutRolePermissionsBoundary",
+    "PutRolePolicy",
+)
+"""What says what a role may do: only of roles under the boundary. IAM knows the condition for these actions
+(docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html)."""
 _PASSED_TO = (
     "ec2.amazonaws.com",
     "eks.amazonaws.com",
@@ -112,10 +119,6 @@ _PASSED_TO = (
     "s3.amazonaws.com",
     "vpc-flow-logs.amazonaws.com",
 )
-
-
-_KEY_CHANGES = (*_CHANGE, "Disable*", "Enable*", "Replicate*", "Schedule*")
-_BUCKET_CHANGES = ("DeleteBucket*", "PutBucket*", "Put*Configuration")
 
 
 def deployer_statements(
@@ -131,7 +134,7 @@ def deployer_statements(
     """
     in_regions = {"StringEquals": {"aws:RequestedRegion": list(regions)}}
     arn = f"arn:{scope.partition}"
-    state = _State(scope, state_stack)
+    state = StatePlace(scope, state_stack)
     return {
         "regions": [
             Statement(service.capitalize(), _actions(service, verbs), conditions=in_regions)
@@ -164,6 +167,12 @@ def deployer_statements(
                 [scope.iam_arn("role/modelfleet-*"), scope.iam_arn("instance-profile/modelfleet-*")],
             ),
             Statement(
+                "RolesWithin",
+                _actions("iam", _ROLES_WITHIN),
+                [scope.iam_arn("role/modelfleet-*")],
+                conditions={"StringEquals": {"iam:PermissionsBoundary": scope.boundary_arn(environment)}},
+            ),
+            Statement(
                 "PassRoles",
                 ["iam:PassRole"],
                 [scope.iam_arn("role/modelfleet-*")],
@@ -175,66 +184,13 @@ def deployer_statements(
             *state.limits(),
             Statement(
                 "NotWhoDeploys",
-                _actions("iam", [action for action in _ROLES if not action.startswith(("Get", "List"))]),
-                [scope.iam_arn("role/modelfleet-deploy-*")],
+                _actions("iam", [verb for verb in (*_ROLES, *_ROLES_WITHIN) if not verb.startswith(("Get", "List"))]),
+                [scope.iam_arn("role/modelfleet-deploy-*"), scope.iam_arn(f"role/{scope.name()}-*")],
                 effect="Deny",
             ),
-            # What carries another environment's tag is not this one's.
-            Statement(
-                "OtherEnvironments",
-                ["*"],
-                conditions={
-                    "StringNotEquals": {
-                        "aws:ResourceTag/environment": environment,
-                        "aws:ResourceTag/modelfleet-stack": state_stack,  # one for all environments
-                    },
-                    "Null": {"aws:ResourceTag/environment": "false"},
-                },
-                effect="Deny",
-            ),
+            other_environments(environment, state_stack),
         ],
     }
-
-
-class _State:
-    """Where all stacks keep their state, as `infra/state/aws.py` names it."""
-
-    def __init__(self, scope: Scope, stack: str) -> None:
-        place = replace(scope, stack=stack)
-        s3 = f"arn:{scope.partition}:s3:::"
-        self._files = f"{s3}{place.bucket_name('state')}"
-        self._buckets = [self._files, f"{s3}{place.bucket_name('logs')}"]
-        self._aliases = [f"alias/{place.name(key)}" for key in ("state", "secrets")]
-        self._alias_arns = [scope.arn("kms", alias, region="*") for alias in self._aliases]
-        self._keys = [scope.arn("kms", "key/*", region="*")]
-        # docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-resource-aliases
-        self._by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": self._aliases}}
-
-    def use(self) -> list[Statement]:
-        """Read and write states and the secrets in them."""
-        return [
-            Statement("StateFiles", _actions("s3", ("GetObject", "PutObject", "DeleteObject")), [f"{self._files}/*"]),
-            Statement(
-                "StateKeys",
-                _actions("kms", ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")),
-                self._keys,
-                conditions=self._by_alias,
-            ),
-        ]
-
-    def limits(self) -> list[Statement]:
-        """Change nothing of how they are kept, nor which keys the aliases mean."""
-        return [
-            Statement("StateBuckets", _actions("s3", _BUCKET_CHANGES), self._buckets, effect="Deny"),
-            Statement(
-                "StateKeyChanges",
-                _actions("kms", _KEY_CHANGES),
-                self._keys,
-                conditions=self._by_alias,
-                effect="Deny",
-            ),
-            Statement("StateAliases", ["kms:*Alias"], self._alias_arns, effect="Deny"),
-        ]
 
 
 def _actions(service: str, verbs: Sequence[str]) -> list[str]:

@@ -139,6 +139,7 @@ class Cluster(pulumi.ComponentResource):
             "cluster",
             name=scope.name("cluster"),
             assume_role_policy=service_trust("eks.amazonaws.com", account=scope.account),
+            permissions_boundary=scope.boundary_arn(),
             opts=own,
         )
         managed = aws.iam.RolePolicyAttachment(

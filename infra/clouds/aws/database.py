@@ -76,6 +76,7 @@ class Database(pulumi.ComponentResource):
             "database-monitoring",
             name=scope.name("rds-monitoring"),
             assume_role_policy=service_trust("monitoring.rds.amazonaws.com", account=scope.account),
+            permissions_boundary=scope.boundary_arn(),
             opts=own,
         )
         aws.iam.RolePolicyAttachment(

@@ -72,6 +72,7 @@ def make_pod_role(name: str, args: PodRoleArgs, parent: pulumi.Resource) -> PodR
         name,
         name=scope.name(name)[:64],  # IAM's limit
         assume_role_policy=_pod_trust(scope),
+        permissions_boundary=scope.boundary_arn(),
         opts=own,
     )
     ready: list[pulumi.Resource] = []

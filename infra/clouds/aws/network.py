@@ -266,6 +266,7 @@ class Network(pulumi.ComponentResource):
             "flow-logs",
             name=scope.name("flow-logs"),
             assume_role_policy=service_trust("vpc-flow-logs.amazonaws.com", account=scope.account),
+            permissions_boundary=scope.boundary_arn(),
             opts=self._own,
         )
         # docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html

@@ -72,6 +72,7 @@ class NodePools(pulumi.ComponentResource):
             assume_role_policy=trust(
                 Statement("Nodes", ["sts:AssumeRole"], principals={"Service": "ec2.amazonaws.com"})
             ),
+            permissions_boundary=scope.boundary_arn(),
             opts=own,
         )
         # The CNI's and the drivers' permissions are their own pods' (`identity.py`): a node has the least that lets it

@@ -52,6 +52,10 @@ class Scope:
         """The role that the account stack makes for this environment's deployments (`infra/account/aws.py`)."""
         return self.iam_arn(f"role/{deployer_role_name(self.environment)}")
 
+    def boundary_arn(self, environment: str = "") -> str:
+        """The boundary of the roles of an environment, by default this one's (`infra/account/aws_boundary.py`)."""
+        return self.iam_arn(f"policy/{boundary_name(environment or self.environment)}")
+
     def name(self, part: str = "") -> str:
         """A name that is unique in the account and region, and the same in every update."""
         return "-".join(filter(None, ("modelfleet", self.stack, part)))
@@ -94,3 +98,8 @@ class Scope:
 def deployer_role_name(environment: str) -> str:
     """The role that deploys to an environment."""
     return f"modelfleet-deploy-{environment}"
+
+
+def boundary_name(environment: str) -> str:
+    """The permissions boundary of the roles that are made in an environment."""
+    return f"modelfleet-boundary-{environment}"

@@ -136,6 +136,7 @@ class Storage(pulumi.ComponentResource):
             "replication",
             name=scope.name("replication"),
             assume_role_policy=service_trust("s3.amazonaws.com", account=scope.account),
+            permissions_boundary=scope.boundary_arn(),
             opts=self._own,
         )
         objects = pulumi.Output.concat(self.bucket_arn, "/*")

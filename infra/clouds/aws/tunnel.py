@@ -144,6 +144,7 @@ class Tunnel(pulumi.ComponentResource):
             assume_role_policy=trust(
                 Statement("Machine", ["sts:AssumeRole"], principals={"Service": "ec2.amazonaws.com"})
             ),
+            permissions_boundary=scope.boundary_arn(),
             opts=own,
         )
         aws.iam.RolePolicyAttachment(

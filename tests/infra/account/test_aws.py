@@ -31,12 +31,13 @@ def test_each_environment_trusts_its_own_workflows_alone(account: Recorder) -> N
 
 
 def test_the_preview_role_only_looks(account: Recorder) -> None:
-    assert not any("preview" in name for name in account.of("aws:iam/rolePolicy:RolePolicy"))
     attached = account.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
     assert {a["policyArn"].rsplit("/", 1)[-1] for name, a in attached.items() if "preview" in name} == {
         "ViewOnlyAccess",
         "SecurityAudit",
     }
+    written = {action for statement in _statements(account, "preview") for action in statement["Action"]}
+    assert written == {"s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject", "kms:Decrypt", "kms:DescribeKey"}
 
 
 def test_deployers_keep_to_their_regions_and_within_iams_limits(account: Recorder) -> None:
@@ -91,6 +92,8 @@ def _decides(statement: dict[str, Any], action: str, resource: str, context: dic
                     met = held not in values
                 case "ForAnyValue:StringEquals":
                     met = bool(set(held or ()) & set(values))
+                case "Bool":
+                    met = held == value
                 case "Null":
                     met = (held is None) == (value == "true")
                 case _:
@@ -133,6 +136,99 @@ def test_deployers_use_the_states_and_change_nothing_of_their_place(
             assert not _may(
                 account, environment, action, f"arn:aws:kms:us-west-2:111122223333:{aliases[name]['name']}", {}
             )
+
+
+def test_the_preview_role_reads_states_and_the_secrets_in_them_alone(account: Recorder, state: Recorder) -> None:
+    files = f"arn:aws:s3:::{state.of('aws:s3/bucket:Bucket')['state']['bucket']}"
+    assert _may(account, "preview", "s3:ListBucket", files, {})
+    assert _may(account, "preview", "s3:GetObject", f"{files}/.pulumi/stacks/x.json", {})
+    assert not _may(account, "preview", "s3:GetObject", "arn:aws:s3:::modelfleet-one-data-111122223333/models/x", {})
+    key = "arn:aws:kms:us-east-1:111122223333:key/1"
+    for alias in state.of("aws:kms/alias:Alias").values():
+        assert _may(account, "preview", "kms:Decrypt", key, {"kms:ResourceAliases": [alias["name"]]})
+    assert not _may(account, "preview", "kms:Decrypt", key, {"kms:ResourceAliases": ["alias/modelfleet-one-disks"]})
+
+
+_ROLE = "arn:aws:iam::111122223333:role/modelfleet-one-gateway"
+_BOUNDARY = "arn:aws:iam::111122223333:policy/modelfleet-boundary-"
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["CreateRole", "PutRolePolicy", "AttachRolePolicy", "DeleteRolePolicy", "PutRolePermissionsBoundary"],
+)
+def test_deployers_say_what_a_role_may_do_under_their_boundary_alone(account: Recorder, action: str) -> None:
+    within = {"iam:PermissionsBoundary": f"{_BOUNDARY}staging"}
+    assert _may(account, "staging", f"iam:{action}", _ROLE, within)
+    assert not _may(account, "staging", f"iam:{action}", _ROLE, {})
+    assert not _may(account, "staging", f"iam:{action}", _ROLE, {"iam:PermissionsBoundary": f"{_BOUNDARY}production"})
+    assert not _may(account, "staging", "iam:DeleteRolePermissionsBoundary", _ROLE, within)
+    for other in ("CreatePolicyVersion", "SetDefaultPolicyVersion", "DeletePolicy"):
+        assert not _may(account, "staging", f"iam:{other}", f"{_BOUNDARY}staging", {})
+
+
+@pytest.mark.parametrize("role", ["deploy-staging", "aws-account-configuration"])
+def test_deployers_change_no_role_of_the_account(account: Recorder, role: str) -> None:
+    within = {"iam:PermissionsBoundary": f"{_BOUNDARY}staging"}
+    for action in ("PutRolePolicy", "UpdateAssumeRolePolicy", "DeleteRole"):
+        assert not _may(
+            account, "staging", f"iam:{action}", f"arn:aws:iam::111122223333:role/modelfleet-{role}", within
+        )
+
+
+def _within(account: Recorder, environment: str, action: str, resource: str, context: dict[str, Any]) -> bool:
+    """Whether an environment's boundary leaves a request to the role's own policies."""
+    statements = policy_of(account.of("aws:iam/policy:Policy")[f"boundary-{environment}"])
+    context = {"aws:RequestedRegion": "us-east-1", **context}
+    return {s["Effect"] for s in statements if _decides(s, action, resource, context)} == {"Allow"}
+
+
+def test_a_boundary_is_one_policy_within_iams_limit(account: Recorder) -> None:
+    made = account.of("aws:iam/policy:Policy")
+    assert set(made) == {"boundary-staging", "boundary-production"}
+    for policy in made.values():
+        assert len("".join(policy["policy"].split())) <= 6_144
+
+
+def test_a_boundary_leaves_out_identities_other_environments_and_states(account: Recorder, state: Recorder) -> None:
+    objects = "arn:aws:s3:::modelfleet-one-data-111122223333/models/x"
+    key = "arn:aws:kms:us-east-1:111122223333:key/1"
+    own = {"aws:ResourceTag/environment": "staging"}
+    assert _within(account, "staging", "s3:GetObject", objects, {})
+    assert _within(account, "staging", "kms:Decrypt", key, own)
+    assert not _within(account, "staging", "kms:Decrypt", key, {"aws:ResourceTag/environment": "production"})
+    assert not _within(account, "staging", "s3:GetObject", "arn:aws:s3:::another/x", {})
+    assert not _within(account, "staging", "ec2:DescribeInstances", "*", {"aws:RequestedRegion": "ap-south-1"})
+    for action in ("iam:CreateRole", "iam:PassRole", "sts:AssumeRole", "ec2:RunInstances", "kms:PutKeyPolicy"):
+        assert not _within(account, "staging", action, "*", {}), action
+    for bucket in state.of("aws:s3/bucket:Bucket").values():
+        assert not _within(account, "staging", "s3:GetObject", f"arn:aws:s3:::{bucket['bucket']}/x", {})
+    for alias in state.of("aws:kms/alias:Alias").values():
+        assert not _within(account, "staging", "kms:Decrypt", key, {"kms:ResourceAliases": [alias["name"]]})
+
+
+def test_every_role_of_a_region_is_under_the_boundary_and_within_it(account: Recorder) -> None:
+    def program() -> None:
+        from infra.clouds.aws.region import AwsRegion  # noqa: PLC0415 - the SDK takes a second to import
+
+        AwsRegion("region", settings_of("aws-us-east-1"))
+
+    region = record("aws-us-east-1", program)
+    for role in region.of("aws:iam/role:Role").values():
+        assert role["permissionsBoundary"] == f"{_BOUNDARY}production"
+    policies = region.of("aws:iam/rolePolicy:RolePolicy")
+    assert policies
+    for name, made in policies.items():
+        for statement in policy_of(made):
+            for action in statement["Action"] if statement["Effect"] == "Allow" else ():
+                resource = statement["Resource"][0]
+                service = action.split(":")[0]  # the recorder's ARNs of these have another form
+                resource = {
+                    "s3": "arn:aws:s3:::modelfleet-aws-us-east-1-data-111122223333/x",
+                    "kms": "arn:aws:kms:us-east-1:111122223333:key/1",
+                }.get(service, statement["Resource"][0])
+                granted = {"kms:GrantIsForAWSResource": "true"}
+                assert _within(account, "production", action, resource, granted), f"{name}: {action} {resource}"
 
 
 def test_deployers_still_make_their_regions_buckets_and_keys(account: Recorder) -> None:
