@@ -1,0 +1,144 @@
+"""Beginning, resuming and superseding rollouts: at most one is under way in a backend."""
+
+from dataclasses import dataclass
+
+from release.artefacts import Artefacts, Target
+from release.errors import ReleaseError
+from release.history import History
+from release.journal import Begun, Concluded, Journal, Journals
+from release.progress import Progress
+from release.record import Outcome, Record
+from release.waves import GateSettings, WavePlan
+
+
+class UnfinishedRolloutError(ReleaseError):
+    """Another rollout is under way, or its driver was lost."""
+
+
+class NothingToResumeError(ReleaseError):
+    """No rollout is unfinished."""
+
+
+class WaveOrderError(ReleaseError):
+    """A wave is asked for whose predecessors haven't passed."""
+
+
+class UnknownReleaseError(ReleaseError):
+    """A stack never ran what it is to go back to."""
+
+
+@dataclass(frozen=True)
+class Releases:
+    """All rollouts and records of a backend.
+
+    Attributes:
+        journals: Rollouts.
+        history: Records.
+    """
+
+    journals: Journals
+    history: History
+
+    def start(self, target: Target, plan: WavePlan, reason: str, *, wave: int | None = None) -> Journal:
+        """Begin a rollout, or go on with one that rests before the wave that is asked for.
+
+        Args:
+            target: What to release.
+            plan: Its waves.
+            reason: Why.
+            wave: The only wave to release to now; None: all.
+
+        Raises:
+            UnfinishedRolloutError: another one is under way.
+            WaveOrderError: there is no such wave, or the waves before it haven't passed.
+            StoreError, TakenOverError: the store can't be read or written, or somebody else was first.
+        """
+        if wave is not None and wave >= len(plan.waves):
+            raise WaveOrderError(f"there is no wave {wave}: the plan has waves 0 to {len(plan.waves) - 1}")
+        latest = self.journals.latest()
+        progress = None if latest is None else Progress.of(latest.entries)
+        if latest is not None and progress is not None and progress.concluded is None:
+            if not progress.resting:
+                raise UnfinishedRolloutError(_unfinished(latest, progress))
+            if (progress.begun.target, progress.begun.plan) == (target, plan):
+                _check_order(wave, len(progress.passed), plan)
+                return latest
+            latest.append(Concluded(outcome=Outcome.SUPERSEDED, reason=f"{target} is released instead: {reason}"))
+        _check_order(wave, 0, plan)
+        return self.journals.begin(Begun(target=target, plan=plan, reason=reason))
+
+    def unfinished(self) -> Journal:
+        """Give the rollout that is under way, or whose driver was lost.
+
+        Raises:
+            NothingToResumeError: there is none.
+            StoreError: the store can't be read.
+        """
+        latest = self.journals.latest()
+        if latest is None or Progress.of(latest.entries).concluded is not None:
+            raise NothingToResumeError("no rollout is unfinished: `fleet release status` shows how the last one ended")
+        return latest
+
+    def back(
+        self, stack: str, artefacts: Artefacts, gate: GateSettings, reason: str, *, supersede: bool = False
+    ) -> Journal:
+        """Begin a rollback by hand.
+
+        Args:
+            stack: The stack.
+            artefacts: What it goes back to.
+            gate: How strictly it is judged.
+            reason: Why.
+            supersede: Whether a rollout that is under way is given up for it.
+
+        Raises:
+            UnfinishedRolloutError: one is under way, and not to be given up.
+            StoreError, TakenOverError: as `start`.
+        """
+        latest = self.journals.latest()
+        progress = None if latest is None else Progress.of(latest.entries)
+        if latest is not None and progress is not None and progress.concluded is None:
+            if not (progress.resting or supersede):
+                raise UnfinishedRolloutError(f"{_unfinished(latest, progress)}, or `--supersede` gives it up as it is")
+            latest.append(Concluded(outcome=Outcome.SUPERSEDED, reason=f"{stack} is rolled back by hand: {reason}"))
+        begun = Begun(target=Target.exactly(artefacts), plan=WavePlan.of_one(stack, gate), back=True, reason=reason)
+        return self.journals.begin(begun)
+
+    def chosen(self, stack: str, digest: str | None, present: Artefacts | None) -> Record:
+        """Find the release that a stack is to go back to.
+
+        Args:
+            stack: The stack.
+            digest: A digest, or its first 12 digits or more; None: the last good one other than what is pinned.
+            present: What the stack's file pins now.
+
+        Raises:
+            UnknownReleaseError: the stack has no such good release.
+            StoreError: the store can't be read.
+        """
+        good = [record for record in reversed(self.history.of(stack)) if record.good]
+        for record in good:
+            if digest is None and record.artefacts != present:
+                return record
+            if digest is not None and record.artefacts.pins(digest):
+                return record
+        known = ", ".join(dict.fromkeys(record.artefacts.server for record in good)) or "none"
+        wanted = "another good release" if digest is None else f"a good release of {digest}"
+        raise UnknownReleaseError(f"stack {stack} never had {wanted}; known: {known} (`fleet release history {stack}`)")
+
+
+def _check_order(wave: int | None, passed: int, plan: WavePlan) -> None:
+    if wave is not None and wave > passed:
+        raise WaveOrderError(
+            f"wave {wave} ({plan.waves[wave].name}) comes after wave {passed} ({plan.waves[passed].name}), which "
+            f"hasn't passed with these digests: release to it first, by --wave {passed}"
+        )
+
+
+def _unfinished(journal: Journal, progress: Progress) -> str:
+    touched = ", ".join(sorted(progress.before)) or "no region touched"
+    return (
+        f"rollout {journal.number} ({progress.begun.target}) is under way since {progress.began_at:%Y-%m-%d %H:%M} "
+        f"UTC, {progress.phase} ({touched}): wait until it has ended; if its driver was lost, "
+        "`fleet release deploy --resume` takes it to its end"
+    )
