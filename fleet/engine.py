@@ -24,10 +24,6 @@ from fleet.update_view import PolicyFinding, UpdateView
 from toolchain.locations import clone_dir
 
 
-class UpdateFailedError(FleetError):
-    """The engine said no; what it said is part of the message."""
-
-
 @dataclass(frozen=True)
 class Summary:
     """What an operation did.
@@ -67,6 +63,18 @@ class Summary:
     def __str__(self) -> str:
         words = [f"{number} {kind}" for kind, number in sorted(self.changes.items()) if number]
         return f"{', '.join(words) or 'nothing'} in {self.duration_s} s"
+
+
+class UpdateFailedError(FleetError):
+    """The engine said no; what it said is part of the message.
+
+    Attributes:
+        done: What it had done, or would have done, until then.
+    """
+
+    def __init__(self, message: str, done: Summary | None = None) -> None:
+        super().__init__(message)
+        self.done = done or Summary({}, 0)
 
 
 class Engine:
@@ -174,20 +182,21 @@ class Engine:
                 stderr=subprocess.STDOUT,
                 text=True,
             ) as process:
-                done = threading.Event()
-                watcher = threading.Thread(target=_watch, args=(log, done, view), daemon=True)
+                ended = threading.Event()
+                watcher = threading.Thread(target=_watch, args=(log, ended, view), daemon=True)
                 printed: list[str] = []
                 with view:
                     watcher.start()
                     interrupted = _wait(process, printed)
-                    done.set()
+                    ended.set()
                     watcher.join()
             if process.returncode != 0 and interrupted:
                 raise KeyboardInterrupt
+            done = Summary(view.changes, view.duration_s, view.steps, tuple(view.findings))
             if process.returncode != 0:
-                said = view.problems or printed[-20:]
-                raise UpdateFailedError(f"{operation} of {stack} failed:\n" + "\n".join(f"  {line}" for line in said))
-            return Summary(view.changes, view.duration_s, view.steps, tuple(view.findings))
+                said = "\n".join(f"  {line}" for line in view.problems or printed[-20:])
+                raise UpdateFailedError(f"{operation} of {stack} failed:\n{said}", done)
+            return done
 
     def _checked(self, *arguments: str, stdin: str | None = None) -> str:
         done = subprocess.run(
