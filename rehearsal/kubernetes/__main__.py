@@ -1,12 +1,14 @@
 """Run the plugin: the engine starts it and reads its port from the first line on stdout."""
 
-from rehearsal.kubernetes.provider import SimulatedKubernetes
+from rehearsal.kubernetes.manners import MANNERS
+from rehearsal.kubernetes.simulator import simulator
+from rehearsal.troubled import TroubledProvider
 from toolchain.provider.server import serve
 
 
 def main() -> None:
     """Serve until the engine goes away."""
-    serve(SimulatedKubernetes())
+    serve(TroubledProvider(simulator(), MANNERS))
 
 
 if __name__ == "__main__":
