@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import httpx
 
@@ -32,6 +32,7 @@ _ROUNDS = 10
 _START_LIMIT_S = 600.0
 _DRAIN_LIMIT_S = 30.0
 _NAME = "soak"
+_COMPLAINTS = 20
 _ROOT = Path(__file__).parents[2]
 
 
@@ -44,7 +45,7 @@ async def soak(
 ) -> Verdict:
     """Start a server, send all requests and stop it; see `in_process.soak`."""
     verdict = Verdict()
-    async with _server(model) as (client, process):
+    async with _server(model) as (client, process, log):
         size = -(-len(cases) // _ROUNDS)
         began_s = time.monotonic()
 
@@ -63,11 +64,14 @@ async def soak(
         status = await asyncio.to_thread(process.wait, _DRAIN_LIMIT_S)
         if status:
             verdict.differs(f"the server ended with status {status}")
+        if verdict.wrong:
+            # Who closed a connection shows in one of two logs only: nothing in the server's means that it did not.
+            verdict.details["server_complained"] = _complaints(log)
     return verdict
 
 
 @contextlib.asynccontextmanager
-async def _server(model: Path) -> AsyncGenerator[tuple[httpx.AsyncClient, subprocess.Popen[bytes]]]:
+async def _server(model: Path) -> AsyncGenerator[tuple[httpx.AsyncClient, subprocess.Popen[bytes], IO[bytes]]]:
     (model / MANIFEST_NAME).write_bytes(Manifest.of_folder(model, name=_NAME).to_bytes())
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -93,13 +97,20 @@ async def _server(model: Path) -> AsyncGenerator[tuple[httpx.AsyncClient, subpro
                 trust_env=False,
             ) as client:
                 await _ready(client, process)
-                yield client, process
+                yield client, process, log
         except SystemExit as error:
             log.seek(0)
             raise SystemExit(f"{error}:\n{log.read().decode()[-2000:]}") from None
         finally:
             process.kill()
             process.wait()
+
+
+def _complaints(log: IO[bytes]) -> list[str]:
+    """The last lines of a server's log that are more than information, tracebacks included."""
+    log.seek(0)
+    lines = log.read().decode("utf-8", "replace").splitlines()
+    return [line for line in lines if '"level": "info"' not in line][-_COMPLAINTS:]
 
 
 async def _ready(client: httpx.AsyncClient, process: subprocess.Popen[bytes]) -> None:

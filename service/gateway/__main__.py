@@ -60,6 +60,7 @@ async def serve(configured: GatewaySettings) -> None:
             host=configured.host,
             port=configured.port,
             header_timeout_s=configured.header_timeout_s,
+            keep_alive_s=configured.keep_alive_s,
             tls=certificate.context,
         ),
         listener.Listener(
@@ -67,6 +68,7 @@ async def serve(configured: GatewaySettings) -> None:
             host=configured.host,
             port=configured.admin_port,
             header_timeout_s=configured.header_timeout_s,
+            keep_alive_s=configured.keep_alive_s,
         ),
     ]
     watches = [

@@ -59,7 +59,11 @@ async def serve(configured: ServerSettings) -> None:
     serving = Serving(configured, metrics, drain)
     app = create_app(configured, serving, metrics, drain, version=version, tracing=tracing)
     port = listener.Listener(
-        app, host=configured.host, port=configured.port, header_timeout_s=configured.header_timeout_s
+        app,
+        host=configured.host,
+        port=configured.port,
+        header_timeout_s=configured.header_timeout_s,
+        keep_alive_s=configured.keep_alive_s,
     )
     log = logs.get("server")
 

@@ -124,8 +124,24 @@ class Listener(uvicorn.Server):
         host: str,
         port: int,
         header_timeout_s: float,
+        keep_alive_s: int,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        """Binds the port.
+
+        Args:
+            app: what answers.
+            host: address to listen on.
+            port: to listen on; 0 takes a free one.
+            header_timeout_s: within which a request's head has to arrive.
+            keep_alive_s: that a connection is kept without a request. A client that still keeps a connection which
+                this side closes may send a request into it and get a reset: uvicorn's own 5 s are just what httpx,
+                and so the openai SDK, keeps an idle connection for.
+            tls: makes the port speak TLS.
+
+        Raises:
+            ConfigurationError: the port can't be had.
+        """
         protocol = type("ConfiguredH11Protocol", (GuardedH11Protocol,), {"header_timeout_s": header_timeout_s})
         config = uvicorn.Config(
             app,
@@ -136,6 +152,7 @@ class Listener(uvicorn.Server):
             access_log=False,
             server_header=False,
             date_header=True,
+            timeout_keep_alive=keep_alive_s,
             timeout_graceful_shutdown=_CLOSE_S,
             ssl_context_factory=None if tls is None else lambda *_: tls,
         )

@@ -45,6 +45,14 @@ class ServiceSettings(BaseSettings):
         gt=0,
         description="seconds within which a request's head has to arrive",
     )
+    # Google's front ends keep a connection to a server for 600 s, fixed, and ask for more than that:
+    # cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends. CloudFront's keep it for 120 s at most.
+    keep_alive_s: int = Field(
+        default=620,
+        gt=0,
+        description="seconds that a connection is kept without a request; longer than any client or load balancer "
+        "keeps it, because whoever closes first may close on a request that is just being sent",
+    )
     drain_timeout_s: float = Field(
         default=30.0,
         ge=0,

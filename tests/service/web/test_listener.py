@@ -1,14 +1,21 @@
 """What a port answers to bytes that are no request."""
 
+import contextlib
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
+import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from service.web.listener import Listener
+from service.web.settings import ServiceSettings
+
+# What httpx keeps an idle connection for, and so do the SDKs that are built on it; and Google's front ends, which keep
+# one the longest of all that stand before a region.
+_HTTPX_S, _FRONT_END_S = 5, 600
 
 
 async def _greeting(scope: Scope, receive: Receive, send: Send) -> None:
@@ -17,15 +24,21 @@ async def _greeting(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"hi"})
 
 
-@pytest.fixture
-def port() -> Iterator[int]:
-    """A port that greets every request."""
-    listener = Listener(_greeting, host="127.0.0.1", port=0, header_timeout_s=10)
+@contextlib.contextmanager
+def _greeter(keep_alive_s: int) -> Generator[int]:
+    listener = Listener(_greeting, host="127.0.0.1", port=0, header_timeout_s=10, keep_alive_s=keep_alive_s)
     thread = threading.Thread(target=listener.run, args=([listener.socket],))
     thread.start()
     yield listener.socket.getsockname()[1]
     listener.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that greets every request."""
+    with _greeter(keep_alive_s=60) as number:
+        yield number
 
 
 def _answer(port: int, request: bytes) -> tuple[int, bytes]:
@@ -61,3 +74,20 @@ def test_a_second_request_that_is_none_leaves_the_first_answer_whole(port: int) 
     status, body = _answer(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n")
 
     assert (status, body[:2]) == (200, b"hi")
+
+
+def test_an_idle_connection_is_kept_for_as_long_as_it_is_told_and_no_longer() -> None:
+    """The client sees its end."""
+    with _greeter(keep_alive_s=1) as port, socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert received.endswith(b"hi")
+
+
+def test_no_client_keeps_an_idle_connection_longer_than_the_services_do() -> None:
+    """Who closes first may close on a request that is just being sent, which then ends in a reset."""
+    default = ServiceSettings.model_fields["keep_alive_s"].default
+
+    assert httpx.Limits().keepalive_expiry == _HTTPX_S
+    assert default > max(_HTTPX_S, _FRONT_END_S)
