@@ -65,6 +65,10 @@ class Region(Protocol):
         """
         ...
 
+    def interrupt(self) -> None:
+        """End what another thread has under way here in order, as Ctrl-C does; the rollout is resumed later."""
+        ...
+
     def deployed(self) -> Deployed:
         """Give what really runs.
 

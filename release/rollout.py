@@ -332,11 +332,17 @@ class Rollout:
         outcomes = self._side_by_side_values(stacks, attempted)
         return {stack: refusal for stack, refusal in outcomes.items() if refusal is not None}
 
-    @staticmethod
-    def _side_by_side_values(stacks: Iterable[str], act: Callable[[str], T]) -> dict[str, T]:
+    def _side_by_side_values(self, stacks: Iterable[str], act: Callable[[str], T]) -> dict[str, T]:
         names = list(stacks)
-        with ThreadPoolExecutor(len(names)) as pool:
+        pool = ThreadPoolExecutor(len(names))
+        try:
             return dict(zip(names, pool.map(act, names), strict=True))
+        except BaseException:
+            for stack in names:
+                self._region(stack).interrupt()
+            raise
+        finally:
+            pool.shutdown()
 
     def _wanted(self, stack: str) -> Artefacts:
         return self._progress.begun.target.applied(self._before(stack).artefacts, stack)

@@ -39,13 +39,19 @@ class GateSettings(FileModel):
     """How strictly a release is judged. Tests are one-sided; see docs/delivery.md for what the numbers do."""
 
     significance: float = Field(
-        1e-4, gt=0, lt=0.05, description="Chance that one comparison of two equal releases is called a difference"
+        1e-4, gt=0, lt=0.05, description="Chance that one comparison condemns a release that is just at its limit"
     )
     latency_ratio: float = Field(
-        1.5, gt=1, le=10, description="How many times as long a median must take before a difference counts"
+        1.75,
+        gt=1,
+        le=10,
+        description="How many times as long answers may take: what surely takes longer condemns",
     )
     throughput_ratio: float = Field(
-        0.67, gt=0, lt=1, description="Share of the tokens per second below which a difference counts"
+        0.57,
+        gt=0,
+        lt=1,
+        description="Share of the tokens per second that must be left: what is surely less condemns",
     )
     error_points: float = Field(
         0.05, gt=0, lt=1, description="By how much the share of failed requests must grow before it counts"

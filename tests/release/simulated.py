@@ -97,6 +97,9 @@ class SimulatedRegion:
         result = Result.FAILED if bad else Result.PASSED
         return (Verdict(check="answers", result=result, reason=str(behaviour), evidence={"looks": looks}),)
 
+    def interrupt(self) -> None:
+        """An update here is over before anybody could interrupt it."""
+
     def deployed(self) -> Deployed:
         return Deployed(images=self.running(), model=MODEL, config_hash=digest(5))
 

@@ -1,0 +1,90 @@
+"""What a check is, and what it has to judge by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from release.baseline import Baseline, Fingerprint, Samples
+from release.gate.verdict import Verdict
+from release.waves import GateSettings
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A Deployment of the region.
+
+    Attributes:
+        name: Its name.
+        wanted: Pods that it shall have.
+        ready: Pods of the newest template that are ready.
+        current: Whether its controller has seen the newest template.
+    """
+
+    name: str
+    wanted: int
+    ready: int
+    current: bool
+
+
+@dataclass(frozen=True)
+class PodTrouble:
+    """A container that can't run: its pod, the reason in Kubernetes' words, and what was said with it."""
+
+    pod: str
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """What the region's Kubernetes says.
+
+    Attributes:
+        workloads: Deployments of the region's namespace.
+        restarts: Restarts of containers so far, by pod.
+        troubles: Containers that can't run.
+        lost_gpus: GPUs that a node has and doesn't offer, by node: its device plugin calls them unhealthy.
+        gpus: GPUs in all.
+    """
+
+    workloads: tuple[Workload, ...]
+    restarts: Mapping[str, int] = field(default_factory=dict)
+    troubles: tuple[PodTrouble, ...] = ()
+    lost_gpus: Mapping[str, int] = field(default_factory=dict)
+    gpus: int = 0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A region after an update, beside what it was before.
+
+    Attributes:
+        settings: How strict to be.
+        before: The region before this rollout.
+        samples: How it answers now, by observer.
+        fingerprint: The model's answers to the pinned texts now; None where it gave none.
+        last_good: Those of the last good record; None: those of `before` count.
+        cluster: What its Kubernetes says.
+        note: Why something of this is missing.
+    """
+
+    settings: GateSettings
+    before: Baseline
+    samples: Mapping[str, Samples]
+    fingerprint: Fingerprint | None
+    last_good: Fingerprint | None
+    cluster: ClusterState
+    note: str = ""
+
+
+class Check(Protocol):
+    """One question to a region."""
+
+    @property
+    def name(self) -> str:
+        """Its name, as verdicts and records have it."""
+        ...
+
+    def judge(self, subject: Subject) -> Verdict:
+        """Answer it."""
+        ...
