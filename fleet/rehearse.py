@@ -20,6 +20,7 @@ from fleet.tunnel import TunnelRecords
 from fleet.update_view import UpdateView
 from infra.config import SettingsError, from_stack_file
 from rehearsal.account import evidence, holdings
+from rehearsal.clusters.mode import ClusterMode
 from rehearsal.inputs import Evidence
 from rehearsal.roll_call import require_simulators
 from rehearsal.tunnel import install
@@ -65,6 +66,7 @@ class Rehearsal:
         project: Path | None = None,
         files: Path | None = None,
         policies: tuple[str, ...] = (),
+        clusters: ClusterMode = ClusterMode.REMEMBERED,
     ) -> "Rehearsal":
         """Make everything ready; the caller holds the world.
 
@@ -75,11 +77,12 @@ class Rehearsal:
             project: the folder with Pulumi.yaml, this clone by default.
             files: the folder with stack and tenant files, the project by default.
             policies: arguments by which the engine applies the policy pack.
+            clusters: what stands for managed clusters.
 
         Raises:
             ToolchainError, FleetError: it can't be rehearsed; the message says why.
         """
-        world.begin(account=identity.account, region=identity.region, source=project, files=files)
+        world.begin(account=identity.account, region=identity.region, source=project, files=files, clusters=clusters)
         environment = world.environment(stack, os.environ)
         for plugin in require_simulators(Path(environment["PULUMI_HOME"]), environment):
             console.note(f"  {plugin}")

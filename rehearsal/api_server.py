@@ -15,10 +15,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from rehearsal.account import Resource, holdings
+from rehearsal.account import Resource
+from rehearsal.clusters import managed_cluster
 
-EKS: Final = "aws:eks/cluster:Cluster"
-AKS: Final = "azure-native:containerservice:ManagedCluster"
 VERSION_PATH: Final = "/version"
 """What API servers answer without asking who is there (kubernetes.io/docs/reference/using-api/health-checks)."""
 _ANSWER_LIMIT_S: Final = 60.0
@@ -43,11 +42,8 @@ class PrivateCluster:
 
 def private_cluster(memory: Path, identifier: str) -> PrivateCluster | None:
     """Find a private cluster by the identifier that programs give to the Kubernetes provider; None if it is none."""
-    found = (each for _, _, each in holdings(memory) if each.type in {EKS, AKS} and each.afterlife is None)
-    for each in found:
-        if identifier in {each.id, each.outputs.get("arn")} and _is_private(each):
-            return PrivateCluster(identifier, each)
-    return None
+    found = managed_cluster.find_cluster(memory, identifier)
+    return PrivateCluster(identifier, found.resource) if found is not None and is_private(found.resource) else None
 
 
 def require_reachable(cluster: PrivateCluster, kubeconfig: str, environment: Mapping[str, str]) -> None:
@@ -80,10 +76,15 @@ def require_reachable(cluster: PrivateCluster, kubeconfig: str, environment: Map
         )
 
 
-def _is_private(cluster: Resource) -> bool:
-    if cluster.type == EKS:
-        return not cluster.inputs.get("vpcConfig", {}).get("endpointPublicAccess", True)
-    return bool(cluster.inputs.get("apiServerAccessProfile", {}).get("enablePrivateCluster", False))
+def is_private(cluster: Resource) -> bool:
+    """Tell whether a cluster's API server answers inside of its network only; GKE's have a DNS endpoint besides."""
+    match cluster.type:
+        case managed_cluster.EKS:
+            return not cluster.inputs.get("vpcConfig", {}).get("endpointPublicAccess", True)
+        case managed_cluster.AKS:
+            return bool(cluster.inputs.get("apiServerAccessProfile", {}).get("enablePrivateCluster", False))
+        case _:
+            return False
 
 
 def _server(kubeconfig: str) -> str:

@@ -23,7 +23,12 @@ from botocore.validate import ParamValidator
 
 from rehearsal import guard
 from rehearsal.account import Resource, holdings
-from rehearsal.api_server import AKS, EKS, VERSION_PATH
+from rehearsal.api_server import VERSION_PATH
+from rehearsal.clusters.control_plane import ControlPlane
+from rehearsal.clusters.managed_cluster import AKS, EKS, find_cluster
+from rehearsal.clusters.mode import ClusterMode, mode_of
+from rehearsal.forwarding import forward
+from toolchain.kubernetes_provider.kubeconfig import KubeconfigError
 from toolchain.locations import clone_dir
 
 _PROGRAMS: Final = ("aws", "az", "session-manager-plugin")
@@ -184,7 +189,11 @@ def _az(arguments: Sequence[str], account: _Account) -> None:
 
 
 def _answer(cluster: str, port: int, ready: str) -> None:
-    """Be the cluster's API server on a local port until ended."""
+    """Be the cluster's API server on a local port until ended, or lead to it where there is one."""
+    world = Path(os.environ[guard.WORLD_VARIABLE])
+    if mode_of(world) is ClusterMode.REAL:
+        forward(port, lambda: _server_of(world, cluster), lambda: print(ready, flush=True))  # noqa: T201 - as below
+        return
     body = json.dumps({"gitVersion": "v1.34.0+simulated", "cluster": cluster, "simulated": True}).encode()
 
     class Handler(BaseHTTPRequestHandler):
@@ -201,6 +210,22 @@ def _answer(cluster: str, port: int, ready: str) -> None:
     with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         print(ready, flush=True)  # noqa: T201 - what the real one says
         server.serve_forever()
+
+
+def _server_of(world: Path, identifier: str) -> tuple[str, int]:
+    """Give host and port of a cluster's API server.
+
+    Raises:
+        ConnectionError: there is none, or it was never started.
+    """
+    found = find_cluster(world / "account.sqlite", identifier)
+    try:
+        if found is not None:
+            server = urlsplit(ControlPlane(world, found).connection().server)
+            return str(server.hostname), int(server.port or 443)
+    except KubeconfigError as error:
+        raise ConnectionError(str(error)) from error
+    raise ConnectionError(f"{identifier} is no cluster of this account")
 
 
 def _options(words: Sequence[str]) -> dict[str, list[str]]:

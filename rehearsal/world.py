@@ -20,10 +20,12 @@ import filelock
 import yaml
 
 from rehearsal import guard
+from rehearsal.clusters.control_plane import lock_file, remove_all, stop_abandoned, stop_all
+from rehearsal.clusters.mode import ClusterMode
 from tenants.folder import TENANTS_FOLDER, TenantFolder
 from toolchain.errors import ToolchainError
 from toolchain.flavour import CHECKED_VARIABLE, Flavour
-from toolchain.locations import clone_dir, state_dir
+from toolchain.locations import cache_dir, clone_dir, state_dir
 from toolchain.pulumi_home import pulumi_environment
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -68,16 +70,22 @@ class World:
 
     @contextmanager
     def held(self) -> Generator[None]:
-        """Keep other rehearsals out of this world meanwhile.
+        """Keep other rehearsals out of this world meanwhile; at the end no process of it is left.
+
+        What other rehearsals have left that were killed is ended too.
 
         Raises:
             RehearsalError: another one is in it.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self.folder.parent / f".{self.folder.name}.lock")
+        lock = filelock.FileLock(lock_file(self.folder))
         try:
             with lock.acquire(blocking=False):
-                yield
+                stop_abandoned()
+                try:
+                    yield
+                finally:
+                    stop_all(self.folder)
         except filelock.Timeout:
             raise RehearsalError(
                 f"another rehearsal is under way in {self.folder.name}: wait for it, or choose another --world"
@@ -92,7 +100,15 @@ class World:
         """Give the path of a stack's file in the world: a copy, which a rehearsal may change."""
         return self.project / f"Pulumi.{stack}.yaml"
 
-    def begin(self, *, account: str, region: str, source: Path | None = None, files: Path | None = None) -> None:
+    def begin(
+        self,
+        *,
+        account: str,
+        region: str,
+        source: Path | None = None,
+        files: Path | None = None,
+        clusters: ClusterMode = ClusterMode.REMEMBERED,
+    ) -> None:
         """Make the folder, or take it up again; the project is linked anew, as the clone may have changed.
 
         Args:
@@ -100,10 +116,11 @@ class World:
             region: the same for the region.
             source: the project to rehearse, this clone by default.
             files: where its stack and tenant files are, if not in the project: an example's folder.
+            clusters: what stands for a managed cluster.
         """
         (self.folder / "backend").mkdir(parents=True, exist_ok=True)
         (self.folder / "home").mkdir(exist_ok=True)
-        _write(self.folder / guard.MARK, json.dumps({"account": account, "region": region}))
+        _write(self.folder / guard.MARK, json.dumps({"account": account, "region": region, "clusters": clusters}))
         passphrase = self.folder / "passphrase"
         if not passphrase.exists():
             _write(passphrase, secrets.token_urlsafe(32))
@@ -115,6 +132,7 @@ class World:
         if self.folder.exists():
             if not (self.folder / guard.MARK).is_file():
                 raise RehearsalError(f"{self.folder} was not made by a rehearsal, so it isn't removed: look what it is")
+            remove_all(self.folder)
             shutil.rmtree(self.folder)
 
     def environment(self, stack: str, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -133,6 +151,8 @@ class World:
         return {
             **clean,
             **pulumi_environment(Flavour.SIMULATED),
+            # What was built and read for all rehearsals isn't looked for in the home folder of this one.
+            "MODELFLEET_CACHE": str(cache_dir()),
             "HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": guard.backend_url(self.folder),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.folder / "passphrase"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fleet import console
+from rehearsal.clusters.mode import ClusterMode
 
 if TYPE_CHECKING:
     from fleet.engine import Summary
@@ -52,6 +53,9 @@ def rehearse(
     timeline: Annotated[bool, typer.Option("--timeline", help="Show when each resource was under way")] = False,
     export: Annotated[Path | None, typer.Option(help="Write the last stack's state to this file")] = None,
     policies: Annotated[bool, typer.Option(help="Apply the policy pack")] = True,
+    clusters: Annotated[
+        ClusterMode, typer.Option(help="Whether clusters are real API servers or remembered; the former needs root")
+    ] = ClusterMode.REMEMBERED,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
 ) -> None:
     """Rehearse stacks."""
@@ -76,6 +80,7 @@ def rehearse(
                 Identity(settings[stack].account, settings[stack].region),
                 files=files,
                 policies=policy_arguments() if policies else (),
+                clusters=clusters,
             )
 
         neighbours = []

@@ -47,22 +47,39 @@ def plan(layout: ClusterLayout, subnet: Subnet, spec: ClusterSpec, tools: Tools)
         },
         tmpfs=HIDDEN,
         folders=("/run/netns", "/run/lock", "/var/log/containers", "/run/cni-results"),
-        kernel_tunables={name: value for name, value in _KERNEL_TUNABLES.items() if _is_tunable(name)},
-        bind_mounts=(
-            BindMount(str(layout.kubelet), "/var/lib/kubelet"),
-            BindMount("/run/cni-results", "/var/lib/cni"),
-        ),
-        daemons=(
-            _containerd(layout),
-            _etcd(layout, tools),
-            _api_server(layout, subnet, spec, tools),
-            _controller_manager(layout, tools),
-            _scheduler(layout, tools),
-            _kubelet(layout, subnet, spec, tools),
-            _proxy(layout, tools),
-            _node_controllers(layout, subnet, spec),
-        ),
+        kernel_tunables={name: value for name, value in _KERNEL_TUNABLES.items() if spec.node and _is_tunable(name)},
+        bind_mounts=_bind_mounts(layout) if spec.node else (),
+        daemons=(*_daemons(layout, subnet, spec, tools), *([_companion(spec)] if spec.companion else [])),
     )
+
+
+def _bind_mounts(layout: ClusterLayout) -> tuple[BindMount, ...]:
+    return (
+        BindMount(str(layout.kubelet), "/var/lib/kubelet"),
+        BindMount("/run/cni-results", "/var/lib/cni"),
+    )
+
+
+def _daemons(layout: ClusterLayout, subnet: Subnet, spec: ClusterSpec, tools: Tools) -> tuple[Daemon, ...]:
+    control_plane = (
+        _etcd(layout, spec, tools),
+        _api_server(layout, subnet, spec, tools),
+        _controller_manager(layout, tools),
+        _scheduler(layout, tools),
+    )
+    if not spec.node:
+        return control_plane
+    return (
+        _containerd(layout),
+        *control_plane,
+        _kubelet(layout, subnet, spec, tools),
+        _proxy(layout, tools),
+        _node_controllers(layout, subnet, spec),
+    )
+
+
+def _companion(spec: ClusterSpec) -> Daemon:
+    return Daemon("companion", spec.companion, after=("kube-apiserver",))
 
 
 def _is_tunable(name: str) -> bool:
@@ -77,7 +94,7 @@ def _containerd(layout: ClusterLayout) -> Daemon:
     )
 
 
-def _etcd(layout: ClusterLayout, tools: Tools) -> Daemon:
+def _etcd(layout: ClusterLayout, spec: ClusterSpec, tools: Tools) -> Daemon:
     pki = layout.pki
     client = f"https://127.0.0.1:{_ETCD_PORT}"
     peer = f"https://127.0.0.1:{_ETCD_PEER_PORT}"
@@ -106,6 +123,7 @@ def _etcd(layout: ClusterLayout, tools: Tools) -> Daemon:
             "--auto-compaction-retention=1h",
             "--quota-backend-bytes=1073741824",
             "--log-level=warn",
+            *(() if spec.durable else ("--unsafe-no-fsync",)),
         ),
         Readiness(tcp=("127.0.0.1", _ETCD_PORT)),
     )

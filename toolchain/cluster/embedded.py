@@ -39,7 +39,7 @@ from toolchain.cluster.settings import (
 )
 from toolchain.cluster.spec import API_PORT, ClusterSpec, checked_name
 from toolchain.cluster.status import ClusterState, ClusterStatus, DaemonState
-from toolchain.cluster.tools import check_machine, find_tools
+from toolchain.cluster.tools import Tools, check_machine, find_tools
 from toolchain.locations import run_dir, state_dir
 
 _LEAST_FREE_BYTES = 2 * 1024**3  # etcd, logs and the model server's image; below 1 % free the kubelet evicts pods
@@ -48,7 +48,7 @@ _DEFAULT_SPEC = ClusterSpec()
 
 
 class EmbeddedCluster:
-    """A one-node Kubernetes on this machine, in namespaces of its own.
+    """A Kubernetes of one node, or of a control plane alone, on this machine, in namespaces of its own.
 
     Args:
         name: its name, which is the node's too, and unique on the machine.
@@ -71,6 +71,8 @@ class EmbeddedCluster:
     ) -> ClusterStatus:
         """Start the cluster and return when its node is ready and its DNS answers; at once if it runs.
 
+        One without a node is ready when its API server is.
+
         What is left of a crashed run is cleared away first. A start that fails or is interrupted leaves nothing
         running; its logs stay.
 
@@ -88,7 +90,7 @@ class EmbeddedCluster:
             StartTimeoutError: it took longer than the spec allows.
         """
         say = on_progress or (lambda _: None)
-        check_machine()
+        check_machine(node=spec.node)
         with self._exclusive(say):
             record = read_run(self._layout)
             if record is not None and record.supervisor.alive():
@@ -224,7 +226,6 @@ class EmbeddedCluster:
     def _launch(self, spec: ClusterSpec, say: Callable[[str], None]) -> None:
         # An HTTP client and X.509 take a quarter of a second to import: asking for the status does without.
         from toolchain.cluster import credentials  # noqa: PLC0415
-        from toolchain.cluster.api_client import ApiClient  # noqa: PLC0415
 
         deadline = time.monotonic() + spec.start_timeout_s
         layout = self._layout
@@ -234,7 +235,7 @@ class EmbeddedCluster:
                 f"{layout.folder} is below {hidden}, which is another folder inside the cluster: "
                 "set MODELFLEET_STATE to a folder elsewhere"
             )
-        tools = find_tools()
+        tools = find_tools(node=spec.node)
         layout.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if shutil.disk_usage(layout.folder).free < _LEAST_FREE_BYTES:
             raise self._disk_full()
@@ -256,7 +257,8 @@ class EmbeddedCluster:
         layout.supervision.unlink(missing_ok=True)
         credentials.ensure_all(layout, subnet)
         configuration.write_all(layout, subnet, spec)
-        components.plan(layout, subnet, spec, tools).write(layout.plan)
+        plan = components.plan(layout, subnet, spec, tools)
+        plan.write(layout.plan)
 
         say(f"namespaces at {subnet.network}")
         CgroupRoot(layout.namespace).create()
@@ -267,12 +269,24 @@ class EmbeddedCluster:
         write_run(layout, record)
 
         waiting = Waiting(layout, subnet, supervisor, deadline)
+        if spec.node:
+            self._see_node_through(waiting, tools, started_at, say)
+        else:
+            say("API server")
+            for daemon in plan.daemons:
+                waiting.for_daemon(daemon.name)
+        write_run(layout, replace(record, ready=True))
+
+    def _see_node_through(self, waiting: Waiting, tools: Tools, started_at: str, say: Callable[[str], None]) -> None:
+        """Give the node what its own pods need, and wait until it takes others."""
+        from toolchain.cluster.api_client import ApiClient  # noqa: PLC0415 - as in _launch
+
         say("images of the cluster's own pods")
         waiting.for_daemon("containerd")
         names_image = self._import_own_images(tools.coredns / "coredns")
         say("API server")
         waiting.for_daemon("kube-apiserver")
-        api = ApiClient.connect(f"https://{subnet.node}:{API_PORT}", layout.pki)
+        api = ApiClient.connect(f"https://{waiting.subnet.node}:{API_PORT}", self._layout.pki)
         try:
             for manifest in (
                 *addons.controllers_rights(),
@@ -286,7 +300,6 @@ class EmbeddedCluster:
             api.close()
         say("DNS")
         waiting.for_names()
-        write_run(layout, replace(record, ready=True))
 
     def _import_own_images(self, name_server: Path) -> str:
         """Import the pause and CoreDNS images, and return the latter's reference."""
@@ -325,7 +338,7 @@ class EmbeddedCluster:
             )
 
     def _end(self, *, grace_s: float) -> None:
-        check_machine()
+        check_machine(node=False)  # what ends a cluster runs no containers
         with self._exclusive(lambda _: None):
             LeaseBook().check_owner(self._layout.name, self._layout.folder)
             self._clear(lambda _: None, grace_s=grace_s)

@@ -7,7 +7,6 @@ None has a memory of its own, so that killing and restarting the process loses n
 import argparse
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -21,12 +20,11 @@ from toolchain.cluster.local_storage import LocalStorage
 from toolchain.cluster.network_policy import ruleset
 from toolchain.cluster.object_cache import ObjectCache
 from toolchain.cluster.policy_objects import Namespace, NetworkPolicy, Pod
+from toolchain.cluster.reconciler import Reconciler
 from toolchain.cluster.spec import GPU_RESOURCE, POD_CIDR
 
 _log = logging.getLogger("node-controllers")
 
-_GATHER_S = 0.02  # changes come in bursts (a rollout): one reconciliation answers all of one
-_RETRY_S = 1.0
 _MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -40,32 +38,6 @@ class Settings:
     pool: IPv4Network
     volumes: Path
     simulated_gpus: int
-
-
-class Reconciler:
-    """Runs one controller's ``reconcile`` after changes, and again after a failure."""
-
-    def __init__(self, name: str, reconcile: Callable[[], Awaitable[None]]) -> None:
-        self._name = name
-        self._reconcile = reconcile
-        self._changed = asyncio.Event()
-
-    def changed(self) -> None:
-        """Ask for a reconciliation."""
-        self._changed.set()
-
-    async def run(self) -> None:
-        """Reconcile for ever."""
-        while True:
-            await self._changed.wait()
-            await asyncio.sleep(_GATHER_S)
-            self._changed.clear()
-            try:
-                await self._reconcile()
-            except Exception:  # noqa: BLE001 - the loop outlives every failure: logged, and tried again
-                _log.exception("%s: reconciliation failed; again in %.0f s", self._name, _RETRY_S)
-                await asyncio.sleep(_RETRY_S)
-                self._changed.set()
 
 
 class LoadBalancers:

@@ -38,9 +38,10 @@ def read_settings(layout: ClusterLayout) -> ClusterSettings | None:
     if fields is None:
         return None
     spec = fields["spec"]
-    subnet = spec.pop("subnet")
+    subnet, companion = spec.pop("subnet"), tuple(spec.pop("companion", ()))
     return ClusterSettings(
-        IPv4Network(fields["subnet"]), ClusterSpec(subnet=None if subnet is None else IPv4Network(subnet), **spec)
+        IPv4Network(fields["subnet"]),
+        ClusterSpec(subnet=None if subnet is None else IPv4Network(subnet), companion=companion, **spec),
     )
 
 

@@ -31,6 +31,11 @@ class ClusterSpec:
             ``modelfleet.dev/simulated-gpus`` with that number, so that nobody takes them for real ones.
         subnet: the /24 that host, node and load balancers share; ``None`` takes a free one of the machine's pool.
         audit: write an audit log of the API server (``audit.log``, rotated at 20 MB, 3 old ones kept).
+        node: whether it has a node: kubelet, containers, proxy, DNS. Without one it is a control plane alone, to which
+            others register nodes.
+        companion: the command of a program that runs beside the API server, inside of the cluster's namespaces, and is
+            started again when it dies; none if empty.
+        durable: whether what etcd has answered survives a power failure. Where it needn't, writes don't wait for disks.
         pod_security: Pod Security Standard enforced in every namespace that doesn't say otherwise (kube-system
             is exempt): ``privileged``, ``baseline`` or ``restricted``.
         start_timeout_s: how long a start may take until the node is ready and DNS answers.
@@ -39,6 +44,9 @@ class ClusterSpec:
     simulated_gpus: int = 0
     subnet: IPv4Network | None = None
     audit: bool = True
+    node: bool = True
+    companion: tuple[str, ...] = ()
+    durable: bool = True
     pod_security: str = "baseline"
     start_timeout_s: float = 180.0
 

@@ -23,6 +23,7 @@ _PROGRAMS = {
     "nsenter": "util-linux",
     "unshare": "util-linux",
 }
+_WITHOUT_NODE = ("nft", "ip", "mount", "nsenter", "unshare")
 _CNI_FOLDER = Path("/usr/lib/cni")
 _CNI_PLUGINS = ("ptp", "host-local", "portmap", "loopback")
 
@@ -36,8 +37,11 @@ class Tools:
     coredns: Path
 
 
-def find_tools() -> Tools:
+def find_tools(*, node: bool = True) -> Tools:
     """Return the binaries, building what is missing; ``$MODELFLEET_TOOLS_DIR`` names a folder that has them all.
+
+    Args:
+        node: whether the cluster has a node; one without needs no name server.
 
     Raises:
         ToolchainError: a build isn't possible.
@@ -46,19 +50,24 @@ def find_tools() -> Tools:
     if override:
         folder = Path(override)
         return Tools(folder, folder, folder)
-    return Tools(ensure("kubernetes"), ensure("etcd"), ensure("coredns"))
+    kubernetes, etcd = ensure("kubernetes"), ensure("etcd")
+    return Tools(kubernetes, etcd, ensure("coredns") if node else kubernetes)
 
 
-def check_machine() -> None:
+def check_machine(*, node: bool = True) -> None:
     """Check that this process may make namespaces and that the programs from Debian are there.
+
+    Args:
+        node: whether the cluster has a node; one without runs no containers.
 
     Raises:
         MachineError: something is missing; the message lists all of it.
     """
     if os.geteuid() != 0:
         raise MachineError("the embedded cluster makes namespaces and mounts: run as root (sudo)")
-    packages = {package for program, package in _PROGRAMS.items() if shutil.which(program) is None}
-    if not all((_CNI_FOLDER / plugin).exists() for plugin in _CNI_PLUGINS):
+    programs = _PROGRAMS if node else {name: _PROGRAMS[name] for name in _WITHOUT_NODE}
+    packages = {package for program, package in programs.items() if shutil.which(program) is None}
+    if node and not all((_CNI_FOLDER / plugin).exists() for plugin in _CNI_PLUGINS):
         packages.add("containernetworking-plugins")
     if packages:
         raise MachineError(f"these packages are missing: apt-get install {' '.join(sorted(packages))}")

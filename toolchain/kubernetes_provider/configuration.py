@@ -36,12 +36,14 @@ class Configuration:
 
     Attributes:
         kubeconfig: text or path; None takes the environment's. `known` is False where a preview cannot tell yet.
+        cluster_identifier: what the program calls the cluster; another one is another cluster.
     """
 
     kubeconfig: str | None = None
     context: str | None = None
     cluster: str | None = None
     namespace: str | None = None
+    cluster_identifier: str | None = None
     known: bool = True
     delete_unreachable: bool = False
     enable_config_map_mutable: bool = False
@@ -62,6 +64,7 @@ class Configuration:
             context=texts["context"],
             cluster=texts["cluster"],
             namespace=texts["namespace"],
+            cluster_identifier=texts["clusterIdentifier"],
             known=not any(values.get(key) is UNKNOWN for key in _CLUSTER_KEYS),
             delete_unreachable=flags["deleteUnreachable"],
             enable_config_map_mutable=flags["enableConfigMapMutable"],

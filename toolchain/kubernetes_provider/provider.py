@@ -10,7 +10,7 @@ from toolchain.kubernetes_provider.apply import Application, ConflictError, Reje
 from toolchain.kubernetes_provider.configuration import Configuration
 from toolchain.kubernetes_provider.differences import live_inputs
 from toolchain.kubernetes_provider.discovery import Discovery, Kind, UnknownKindError
-from toolchain.kubernetes_provider.kubeconfig import load
+from toolchain.kubernetes_provider.kubeconfig import Connection, load
 from toolchain.kubernetes_provider.managed_fields import applied_configuration, manages
 from toolchain.kubernetes_provider.manifest import (
     Annotation,
@@ -85,15 +85,19 @@ class KubernetesProvider(ResourceProvider):
         self._configuration = Configuration.parse(config)
         if not self._configuration.known:
             return
-        connection = load(
-            self._configuration.kubeconfig,
-            context=self._configuration.context,
-            cluster=self._configuration.cluster,
-        )
+        connection = await self.connection(self._configuration)
         if self._configuration.namespace:
             connection = replace(connection, namespace=self._configuration.namespace)
         client = ApiClient(connection)
         self._cluster = Cluster(client, Discovery(client))
+
+    async def connection(self, configuration: Configuration) -> Connection:
+        """Resolve a configuration to one cluster and one user; a rehearsal leads to other ones.
+
+        Raises:
+            KubeconfigError: it names none.
+        """
+        return load(configuration.kubeconfig, context=configuration.context, cluster=configuration.cluster)
 
     async def close(self) -> None:
         """Close the connections to the API server."""
