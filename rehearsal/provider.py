@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from catalog import KEPT
-from rehearsal import guard
+from rehearsal import dependents, guard
 from rehearsal.account import Claim, Recovery, Resource, fingerprint
 from rehearsal.computed import Scope, compute, is_computed, overlaid
 from rehearsal.differences import compare
@@ -163,6 +163,8 @@ class SimulatedCloud(RememberingProvider):
                     f"{request.type} {request.id} is protected from deletion: set {path} to false first, "
                     "or use `fleet down STACK --delete-data`"
                 )
+        if (held := dependents.refusal(self._cloud, self.memory, found)) is not None:
+            raise ProviderError(held)
         kept = KEPT.get(request.type)
         if kept is not None:
             await context.status(f"simulated: stays {kept.afterlife}")

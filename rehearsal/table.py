@@ -53,6 +53,25 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Holder:
+    """What keeps a resource from being deleted: a living one of a type that names it.
+
+    Attributes:
+        type: token of the holder's type.
+        path: dotted path of the holder's property that names the held one; lists on the way are gone through.
+        names: by which of its outputs the held one is named there, `id` among them.
+        unless: an input of the held one that lets it go although it is held.
+        error: template of what the cloud says; the cloud's usual one if it is empty.
+    """
+
+    type: str
+    path: str
+    names: tuple[str, ...] = ("id",)
+    unless: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Listed:
     """A function's answer from what the account holds: the resources of a type, those that it keeps dead among them.
 
@@ -96,6 +115,8 @@ class Cloud:
         names: naming rules, by token and input.
         habits: rules of all properties of a name.
         extra_values: values that a service has learnt since its SDK was made, by token and dotted path.
+        held_by: what keeps a resource from being deleted, by its type's token.
+        held_error: template of what the cloud says of it, with `{id}`, `{class}`, `{holder}` and `{holder_class}`.
         sdk_values_bind: whether the SDK's open enumerations are the service's own: azure-native's are made from its
             specification, the others' are a help for editors that lags behind.
     """
@@ -118,6 +139,8 @@ class Cloud:
     names: Mapping[str, Mapping[str, Rule]] = field(default_factory=dict)
     habits: tuple[Habit, ...] = ()
     extra_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    held_by: Mapping[str, tuple[Holder, ...]] = field(default_factory=dict)
+    held_error: str = "{class} {id} is in use by {holder}"
     sdk_values_bind: bool = False
 
     def row(self, token: str) -> Row:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from rehearsal.aws.dependents import HELD_BY, HELD_ERROR
 from rehearsal.aws.functions import FUNCTIONS
 from rehearsal.aws.habits import HABITS
 from rehearsal.aws.joins import JOINS
@@ -26,4 +27,6 @@ CLOUD: Final = Cloud(
     joins=JOINS,
     names=NAMES,
     habits=HABITS,
+    held_by=HELD_BY,
+    held_error=HELD_ERROR,
 )

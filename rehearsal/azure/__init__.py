@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from rehearsal.azure.dependents import HELD_BY, HELD_ERROR
 from rehearsal.azure.functions import FUNCTIONS
 from rehearsal.azure.habits import HABITS
 from rehearsal.azure.names import NAMES
@@ -24,4 +25,6 @@ CLOUD: Final = Cloud(
     names=NAMES,
     habits=HABITS,
     sdk_values_bind=True,
+    held_by=HELD_BY,
+    held_error=HELD_ERROR,
 )

@@ -3,6 +3,7 @@
 from typing import Final
 
 from rehearsal.discovery_documents import DiscoveryDocuments
+from rehearsal.gcp.dependents import HELD_BY, HELD_ERROR
 from rehearsal.gcp.functions import FUNCTIONS
 from rehearsal.gcp.habits import HABITS
 from rehearsal.gcp.joins import JOINS
@@ -26,4 +27,6 @@ CLOUD: Final = Cloud(
     joins=JOINS,
     names=NAMES,
     habits=HABITS,
+    held_by=HELD_BY,
+    held_error=HELD_ERROR,
 )
