@@ -8,9 +8,11 @@ from fleet.commands import (
     catalog,
     cluster,
     config,
+    cost,
     image,
     model,
     profile,
+    quota,
     rehearse,
     stack,
     tenant,
@@ -30,6 +32,8 @@ app = typer.Typer(
 stack.register(app)
 bootstrap.register(app)
 rehearse.register(app)
+cost.register(app)
+quota.register(app)
 tools.register(app)
 tunnel.register(app)
 app.add_typer(bench.app, name="bench")

@@ -8,6 +8,7 @@ from infra.config.load import from_pulumi, from_stack_file
 from infra.config.network import ApiAccess, ApiSettings, IngressSettings, NatMode, NetworkSettings
 from infra.config.placement import Cloud, Phase, StackKind
 from infra.config.pools import CpuPoolSettings, CpuPoolsSettings, GpuPoolSettings, Replacement, Rung
+from infra.config.quota_checks import QuotaDemand, gpu_demands
 from infra.config.settings import StackSettings
 from infra.config.workloads import (
     Architecture,
@@ -46,6 +47,7 @@ __all__ = [
     "NatMode",
     "NetworkSettings",
     "Phase",
+    "QuotaDemand",
     "Replacement",
     "Routing",
     "Rung",
@@ -58,5 +60,6 @@ __all__ = [
     "TenantKeySettings",
     "from_pulumi",
     "from_stack_file",
+    "gpu_demands",
     "image_in",
 ]

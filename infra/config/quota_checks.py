@@ -2,7 +2,7 @@
 
 A preview can't ask every cloud: EC2 tells its limits by Service Quotas, Azure and Compute Engine by APIs that the
 plugins have no function for. So limits are written down (`modelfleet:gpuQuota`), where a reviewer sees them too, and
-checked against the catalogue before the first resource.
+checked against the catalogue before the first resource. `fleet quota` asks the clouds, by the same demands.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ _INTERRUPTIBLE = frozenset({Rung.SPOT, Rung.FLEX_START})
 
 
 @dataclass
-class _Demand:
+class QuotaDemand:
     """What a stack asks of one quota.
 
     Attributes:
@@ -47,7 +47,7 @@ def check_quota(settings: StackSettings) -> Iterator[Problem]:
     yield from _check_reservations(settings)
     if not settings.gpu_quota:
         return
-    demands = _demands(settings)
+    demands = gpu_demands(settings)
     for name, limit in settings.gpu_quota.items():
         if name not in demands:
             yield Problem(("gpuQuota", name), f"no pool draws on it; the pools draw on {', '.join(sorted(demands))}")
@@ -65,9 +65,10 @@ def check_quota(settings: StackSettings) -> Iterator[Problem]:
         yield Problem(("gpuQuota",), f"has no {name}, which {pools} draw on: add the limit that the cloud shows")
 
 
-def _demands(settings: StackSettings) -> dict[str, _Demand]:
+def gpu_demands(settings: StackSettings) -> dict[str, QuotaDemand]:
+    """Give what a region's GPU pools ask of each quota, by the cloud's name of it; `fleet quota` asks for the same."""
     known = {machine.sku: machine for machine in catalog.machines(settings.cloud)}
-    demands: dict[str, _Demand] = {}
+    demands: dict[str, QuotaDemand] = {}
     for pool in settings.gpu_pools:
         if pool.sku not in known:
             continue  # told by the pool's own rules
@@ -77,7 +78,7 @@ def _demands(settings: StackSettings) -> dict[str, _Demand]:
             name = quota.spot if rung in _INTERRUPTIBLE else quota.on_demand
             if name is None:
                 continue  # no source says what it is called
-            demand = demands.setdefault(name, _Demand(quota.unit))
+            demand = demands.setdefault(name, QuotaDemand(quota.unit))
             demand.steady += pool.max * quota.amount
             demand.pools.add(pool.name)
             if pool.replacement is Replacement.SURGE and position == 0:
