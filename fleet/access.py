@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
+from fleet.authorities import write_authority
 from fleet.console import FleetError
-from toolchain.locations import state_dir
 
 _ANSWER_LIMIT_S = 120.0
 _CONNECT_LIMIT_S = 10.0  # beyond it nobody is there
@@ -45,9 +45,7 @@ class Access:
             raise FleetError(f"stack {stack} has no endpoint yet: run `fleet up {stack}`")
         ca_file = None
         if certificate := outputs.get("caCertificate"):
-            ca_file = state_dir() / "authorities" / f"{stack}.pem"
-            ca_file.parent.mkdir(parents=True, exist_ok=True)
-            ca_file.write_text(certificate, encoding="utf-8")
+            ca_file = write_authority(stack, certificate)
         key = next(iter(outputs["apiKeys"].values()))
         return cls(outputs["endpoint"], key, outputs["model"], ca_file)
 

@@ -18,12 +18,17 @@ from toolchain.locations import state_dir
 _SALT = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)
 
 
+def run_config_file(stack: str) -> Path:
+    """Give where a stack's file for the engine is, if it has run here."""
+    return _folder() / f"Pulumi.{stack}.yaml"
+
+
 class RunConfig:
     """One local stack's file on this machine."""
 
     def __init__(self, committed: Path) -> None:
         self._committed = committed
-        self._run = state_dir() / "pulumi" / "config" / committed.name
+        self._run = _folder() / committed.name
 
     @contextmanager
     def file(self, **changed: str) -> Generator[Path]:
@@ -65,6 +70,10 @@ class RunConfig:
                 self._write(before.decode(), salt[0])
                 self._committed.write_bytes(before)
 
+    def forget(self) -> None:
+        """Remove what this machine keeps of a stack that is no more."""
+        self._run.unlink(missing_ok=True)
+
     def _salt(self) -> str:
         try:
             found = _SALT.search(self._run.read_text(encoding="utf-8"))
@@ -75,3 +84,7 @@ class RunConfig:
     def _write(self, text: str, salt: str) -> None:
         self._run.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._run.write_text(f"{text.rstrip()}\n{salt}", encoding="utf-8")
+
+
+def _folder() -> Path:
+    return state_dir() / "pulumi" / "config"

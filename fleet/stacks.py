@@ -2,16 +2,19 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fleet import console
+from fleet.authorities import authority_file
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary, stack_names
 from fleet.exclusive import exclusive
 from fleet.kept_notes import KeptNotes
+from fleet.locks import release
 from fleet.phases import PhasedUpdate, holds_objects, with_its_way
 from fleet.policies import policy_arguments
 from fleet.remains import Remainder, listed, protected, remains, to_record
@@ -59,12 +62,38 @@ class Stack:
 
         Args:
             name: As in Pulumi.<name>.yaml.
-            create: Whether a stack that was never brought up is made, empty.
+            create: Whether one that was never brought up is no error: `up` makes it.
             changes: Whether what really is there is going to be changed.
 
         Raises:
             FleetError, SettingsError, ToolchainError: what is wrong, and what to do.
         """
+        opened = cls._of(name, changes=changes)
+        opened.begun(create=create)
+        return opened
+
+    @classmethod
+    @contextmanager
+    def for_preview(cls, name: str) -> Generator["Stack"]:
+        """Open a stack for a preview: one that was never brought up is in the backend only meanwhile.
+
+        Whoever wants to bring that one up in the meantime has to wait.
+
+        Raises:
+            FleetError, SettingsError, ToolchainError: what is wrong, and what to do.
+        """
+        opened = cls._of(name)
+        with ExitStack() as ending:
+            if not opened.begun(create=True):
+                ending.enter_context(exclusive(name))
+                if not opened.begun(create=True):  # nor by whoever held it until now
+                    ending.callback(opened.withdraw)
+                    opened.begin()
+            yield opened
+
+    @classmethod
+    def _of(cls, name: str, *, changes: bool = False) -> "Stack":
+        """Give a stack whose file, tools and environment are right, whether the backend knows it or not."""
         settings = from_stack_file(stack_file(name))
         if changes:
             check_rights(name, settings)
@@ -73,22 +102,51 @@ class Stack:
         environment = dict(pulumi_environment(flavour))
         if settings.backend:
             environment["PULUMI_BACKEND_URL"] = settings.backend
+        environment[CHECKED_VARIABLE] = name  # checked by whoever opens it, once: the program would check again
         backend = environment["PULUMI_BACKEND_URL"]
-        environment[CHECKED_VARIABLE] = name  # checked below, once: the program would check again
-        engine = Engine(environment)
-        config = RunConfig(stack_file(name))
-        if create and not settings.backend:  # what a file says is in a backend is never begun anew there
-            with config.kept_clean():
-                engine.select(name)
-        elif not engine.exists(name):
-            way = "bootstrap" if settings.backend else "up"
-            raise StackUnknownError(f"stack {name} was never brought up (backend {backend}): run `fleet {way} {name}`")
-        check_flavour(backend, name, flavour)
-        return cls(name, settings, flavour, engine, backend, config)
+        return cls(name, settings, flavour, Engine(environment), backend, RunConfig(stack_file(name)))
+
+    def begun(self, *, create: bool) -> bool:
+        """Tell whether the backend knows it; one that it knows is made by the plugins that are about to run.
+
+        Raises:
+            StackUnknownError: it doesn't, and that is an error.
+            FlavourMismatchError: other plugins made it.
+        """
+        if self.engine.exists(self.name):
+            check_flavour(self.backend, self.name, self.flavour)
+            return True
+        if create and not self.settings.backend:  # what a file says is in a backend is never begun anew there
+            return False
+        way = "bootstrap" if self.settings.backend else "up"
+        raise StackUnknownError(
+            f"stack {self.name} was never brought up (backend {self.backend}): run `fleet {way} {self.name}`"
+        )
+
+    def begin(self) -> None:
+        """Make it, empty, unless it is there; whoever calls this holds it."""
+        if self.settings.backend:
+            return  # there it was begun by a bootstrap
+        release(self.name, backend=self.backend)
+        with self.config.kept_clean():
+            self.engine.select(self.name)
+
+    def withdraw(self) -> None:
+        """Take back what `begin` did, the half of it too; the engine refuses where there are resources."""
+        release(self.name, backend=self.backend)
+        if self.engine.exists(self.name):
+            self.engine.remove(self.name)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Remove what this machine keeps of a stack that is no more."""
+        self.config.forget()
+        authority_file(self.name).unlink(missing_ok=True)
 
     def up(self) -> Summary:
         """Bring the stack to what its file says, after repairing what a killed update left."""
         with exclusive(self.name):
+            self.begin()
             self._prepare()
             record_flavour(self.backend, self.name, self.flavour)
             if not self.settings.tunnelled:
@@ -182,6 +240,7 @@ class Stack:
             raise
         self._record(notes.names())
         self.engine.remove(self.name)
+        self._forget()
         notes.clear()
         return summary, left
 

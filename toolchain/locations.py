@@ -5,6 +5,7 @@ Nothing is created here; whoever writes creates.
 """
 
 import os
+import tempfile
 from pathlib import Path
 
 from toolchain.errors import LocationError
@@ -44,9 +45,45 @@ def run_dir() -> Path:
     return Path("/run/modelfleet") if named is None else named
 
 
+def unusable(path: Path) -> str | None:
+    """Say which variable to change where one of these folders is why the operating system refused a path.
+
+    Args:
+        path: what it refused, below the folder or above it.
+
+    Returns:
+        What is wrong and what would be right; None where the folder can be written.
+    """
+    for variable, folder in (
+        ("MODELFLEET_CACHE", cache_dir),
+        ("MODELFLEET_STATE", state_dir),
+        ("MODELFLEET_RUN", run_dir),
+    ):
+        ours = folder()
+        if ours != path and ours not in path.parents and path not in ours.parents:
+            continue
+        try:
+            ours.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=ours).close()
+        except OSError as error:
+            named = (
+                f"{variable}={os.environ[variable]}" if os.environ.get(variable) else f"{ours} (no {variable} is set)"
+            )
+            return (
+                f"{named}: nothing can be written there ({error.strerror}); set {variable} to a folder, there or not "
+                "yet, that this user may write to"
+            )
+    return None
+
+
 def tools_dir() -> Path:
     """Return the folder of built tools: one sub-folder for each version and recipe."""
     return cache_dir() / "tools"
+
+
+def bucket_dir(stack: str) -> Path:
+    """Return the folder that a local stack has in place of a cloud's bucket."""
+    return state_dir() / "buckets" / stack
 
 
 def clone_dir() -> Path:
@@ -69,7 +106,10 @@ def _absolute(variable: str) -> Path | None:
     value = os.environ.get(variable, "")
     if not value:
         return None
-    path = Path(value).expanduser()
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError as error:
+        raise LocationError(f"{variable}={value}: {error}; give an absolute path") from None
     if not path.is_absolute():
         message = (
             f"{variable}={value} is a relative path, which would mean another folder wherever it is used; "

@@ -21,7 +21,7 @@ from typing import Final
 from toolchain import builder
 from toolchain.errors import PulumiHomeError
 from toolchain.flavour import VARIABLE, Flavour
-from toolchain.locations import clone_dir, state_dir, tools_dir
+from toolchain.locations import clone_dir, state_dir, tools_dir, unusable
 from toolchain.official import find_official, install_official, official_dir, wanted
 from toolchain.recipes import recipe_named
 
@@ -162,7 +162,8 @@ def ensure_home(flavour: Flavour) -> Path:
             _write_script(folder / f"pulumi-resource-{plugin.name}", plugin.module)
     except OSError as error:
         raise PulumiHomeError(
-            f"{home} can't be written: {error}. Make room there, or set MODELFLEET_STATE to "
+            unusable(home)
+            or f"{home} can't be written: {error}. Make room there, or set MODELFLEET_STATE to "
             "a folder that you may write to."
         ) from error
     return home

@@ -97,7 +97,8 @@ def preview(stack: StackName = "local", as_json: AsJson = False) -> None:
     """Preview a stack."""
     from fleet.stacks import Stack  # noqa: PLC0415
 
-    summary = Stack.open(stack, create=True).preview()
+    with Stack.for_preview(stack) as opened:
+        summary = opened.preview()
     console.step(f"{summary.changed} changes" if summary.changed else "no changes")
     if as_json:
         console.json_result({"stack": stack, "changes": summary.changes})

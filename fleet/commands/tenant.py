@@ -185,7 +185,8 @@ def _preview(stacks: Sequence[str]) -> None:
 
     for stack in stacks:
         console.step(f"preview of stack {stack}")
-        Stack.open(stack, create=True).preview()
+        with Stack.for_preview(stack) as opened:
+            opened.preview()
 
 
 def _show(tenant: "Tenant", *, as_json: bool) -> None:

@@ -16,9 +16,9 @@ _FOR = {
 }
 """Tools by what they are needed for; the rest is built on first use."""
 
-_LEFTOVERS = """List processes, mounts, namespaces, links, rules and cgroups of modelfleet on this machine.
+_LEFTOVERS = """List processes, mounts, namespaces, links, rules and cgroups of modelfleet, and files of ended stacks.
 
-Fails where a stopped cluster left any.
+Fails where a stopped cluster, or a local stack that is no more, left any.
 
 Examples:
 
@@ -128,22 +128,32 @@ def leftovers(
     as_json: AsJson = False,
 ) -> None:
     """List what is left, or end it."""
-    from fleet.leftovers import ended_clusters, running_clusters  # noqa: PLC0415 - not needed for --help
+    from fleet.leftovers import (  # noqa: PLC0415 - not needed for --help
+        ended_clusters,
+        kept_by_ended_stacks,
+        remove_kept,
+        running_clusters,
+    )
     from toolchain.cluster import EmbeddedCluster, list_clusters  # noqa: PLC0415
 
     if remove:
         for cluster in list_clusters():
             EmbeddedCluster(cluster.name).reset()
+        remove_kept()
     found, running = ended_clusters(), running_clusters()
+    kept = [f"{path}: of a stack that is no more" for path in kept_by_ended_stacks()]
     if as_json:
-        console.json_result({"left": found, "running": running})
+        console.json_result({"left": [*found, *kept], "running": running})
     else:
-        for line in found:
+        for line in (*found, *kept):
             console.out.print(line, markup=False, soft_wrap=True)
         for name in running:
             console.note(f"cluster {name} is running")
-        if not found and not running:
-            console.note("nothing of modelfleet is left: no process, mount, namespace, link, rule or cgroup")
+        if not found and not kept and not running:
+            console.note("nothing of modelfleet is left: no process, mount, namespace, link, rule or cgroup, no file")
     if found:
         console.note("`fleet cluster stop NAME` clears what a crashed cluster left; `fleet up` starts it again")
+    if kept:
+        console.note("`fleet leftovers --remove` deletes files of stacks that are no more, and every cluster's data")
+    if found or kept:
         raise typer.Exit(1)

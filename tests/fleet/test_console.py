@@ -46,7 +46,24 @@ def test_a_folder_below_a_file_is_told_in_one_line(tmp_path: Path) -> None:
     done = fleet("leftovers", MODELFLEET_RUN=str(tmp_path / "file" / "run"))
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: {tmp_path}/file/run: Not a directory: ")
+    assert line.startswith(f"error: MODELFLEET_RUN={tmp_path}/file/run: nothing can be written there (Not a directory)")
+
+
+@pytest.mark.parametrize(
+    ("variable", "unusable"),
+    [
+        ("MODELFLEET_CACHE", "/proc/x"),
+        ("MODELFLEET_CACHE", "/dev/null"),
+        ("MODELFLEET_STATE", "/proc"),
+        ("MODELFLEET_STATE", "~nobody-here/x"),
+    ],
+)
+def test_a_folder_that_can_t_be_used_is_told_by_its_variable(variable: str, unusable: str) -> None:
+    done = fleet("preview", "local", **{variable: unusable})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {variable}={unusable}: ")
+    assert "set " in line or "give an absolute path" in line
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives up root to see what others are told")

@@ -39,6 +39,9 @@ class RecordingEngine:
     fails_at: str = ""
     gone_before_it_fails: str = ""
 
+    def select(self, stack: str) -> None:
+        assert stack == "s"
+
     def export(self, stack: str) -> dict[str, Any]:
         assert stack == "s"
         return {"deployment": {"resources": self.resources}}

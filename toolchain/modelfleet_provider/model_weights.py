@@ -5,6 +5,7 @@ path), digest (`sha256:` of manifest.json). A folder is named after its digest a
 folder, so that pods of both can run while one takes over from the other.
 """
 
+import contextlib
 import hashlib
 import shutil
 from pathlib import Path
@@ -18,7 +19,7 @@ from service.weights.manifest import (
     verify_file,
 )
 from toolchain.errors import ToolchainError
-from toolchain.locations import clone_dir, state_dir
+from toolchain.locations import bucket_dir, clone_dir
 from toolchain.modelfleet_provider.resource_type import InputError, Inputs, Outputs, Progress, ResourceType
 
 
@@ -81,9 +82,13 @@ class ModelWeights(ResourceType):
         return outputs if (Path(outputs["folder"]) / "manifest.json").is_file() else None
 
     def delete(self, resource_id: str, outputs: Outputs) -> None:
-        """Remove the folder."""
+        """Remove the folder, and the bucket with its last one."""
         del resource_id
-        shutil.rmtree(outputs["folder"], ignore_errors=True)
+        folder = Path(outputs["folder"])
+        shutil.rmtree(folder, ignore_errors=True)
+        for above in folder.parents[:3]:  # the model's, `models`, the bucket
+            with contextlib.suppress(OSError):  # it holds other weights
+                above.rmdir()
 
 
 def _withdraw_damaged(source: Path, folder: Path, progress: Progress) -> None:
@@ -109,5 +114,4 @@ def _withdraw_damaged(source: Path, folder: Path, progress: Progress) -> None:
 
 def _folder(inputs: Inputs) -> Path:
     # A stack has a bucket of its own: what it deletes, another one may be serving from.
-    bucket = state_dir() / "buckets" / inputs["stack"]
-    return bucket / "models" / inputs["model"] / inputs["digest"].removeprefix("sha256:")
+    return bucket_dir(inputs["stack"]) / "models" / inputs["model"] / inputs["digest"].removeprefix("sha256:")
