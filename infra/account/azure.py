@@ -24,6 +24,7 @@ from infra.account.azure_permissions import (
     only_roles_of_regions,
     preview_actions,
 )
+from infra.account.azure_state_place import READ_ACTIONS, READ_DATA_ACTIONS, StatePlace
 from infra.clouds.azure.identity import AUDIENCE
 from infra.clouds.azure.own_roles import OWN_ROLE_ACTIONS
 from infra.clouds.azure.roles import PrincipalType, Role, role_id
@@ -110,7 +111,9 @@ class AzureAccount(pulumi.ComponentResource):
             self._configuration_record()
         self.register_outputs({"deployers": self.deployers})
 
-    def _role(self, name: str, guid: str, description: str, actions: tuple[str, ...]) -> authorization.RoleDefinition:
+    def _role(
+        self, name: str, guid: str, description: str, actions: tuple[str, ...], data_actions: tuple[str, ...] = ()
+    ) -> authorization.RoleDefinition:
         subscription = self._scope.subscription_id
         return authorization.RoleDefinition(
             f"role-{name}",
@@ -120,7 +123,11 @@ class AzureAccount(pulumi.ComponentResource):
             role_type="CustomRole",
             description=description,
             assignable_scopes=[subscription],
-            permissions=[authorization.PermissionArgs(actions=list(actions), not_actions=[])],
+            permissions=[
+                authorization.PermissionArgs(
+                    actions=list(actions), not_actions=[], data_actions=list(data_actions) or None
+                )
+            ],
             opts=self._own,
         )
 
@@ -130,6 +137,7 @@ class AzureAccount(pulumi.ComponentResource):
             "preview", self._scope.guid("role-preview"), "Look at what a preview asks", preview_actions()
         )
         deploys = self._role("deployer", self._scope.guid("role-deployer"), "Make regions and fronts", DEPLOYER_ACTIONS)
+        state = None if ci.state_stack is None else StatePlace.of(self._scope, ci.state_stack)
         clients = {}
         for environment in ci.environments:
             identity = managedidentity.UserAssignedIdentity(
@@ -151,14 +159,30 @@ class AzureAccount(pulumi.ComponentResource):
             if environment == _PREVIEW:
                 self._allow(f"ci-{environment}-look", identity, looks.id)
                 self._allow(f"ci-{environment}-read", identity, role_id(self._scope, Role.READER))
+                if state:
+                    self._may_read(environment, identity, state)
             else:
                 # It gives roles away, but only those that regions' workloads have.
                 self._allow(f"ci-{environment}-deploy", identity, deploys.id, only_roles_of_regions(self._scope))
                 for role in (Role.ACR_PUSH, Role.STORAGE_BLOB_DATA_CONTRIBUTOR):  # images, weights
                     self._allow(f"ci-{environment}-{role.name.lower()}", identity, role_id(self._scope, role))
                 self._allow(f"ci-{environment}-cluster", identity, role_id(self._scope, Role.AKS_RBAC_CLUSTER_ADMIN))
+                if state:  # its files are written by the role for weights
+                    uses = role_id(self._scope, Role.KEY_VAULT_CRYPTO_USER)
+                    self._allow(f"ci-{environment}-secrets", identity, uses, on=state.secrets_key)
             clients[environment] = identity.client_id
         return clients
+
+    def _may_read(self, environment: str, identity: managedidentity.UserAssignedIdentity, state: StatePlace) -> None:
+        reads = self._role(
+            "state-reader",
+            self._scope.guid("role-state-reader"),
+            "Read states and the secrets in them",
+            READ_ACTIONS,
+            READ_DATA_ACTIONS,
+        )
+        self._allow(f"ci-{environment}-states", identity, reads.id, on=state.container)
+        self._allow(f"ci-{environment}-secrets", identity, reads.id, on=state.secrets_key)
 
     def _allow(
         self,
@@ -166,11 +190,14 @@ class AzureAccount(pulumi.ComponentResource):
         identity: managedidentity.UserAssignedIdentity,
         role: pulumi.Input[str],
         condition: str | None = None,
+        *,
+        on: str = "",
     ) -> None:
+        """Give a role, on the whole subscription unless a resource is named."""
         authorization.RoleAssignment(
             name,
             role_assignment_name=self._scope.guid(name),
-            scope=self._scope.subscription_id,
+            scope=on or self._scope.subscription_id,
             role_definition_id=role,
             principal_id=identity.principal_id,
             principal_type=PrincipalType.SERVICE,

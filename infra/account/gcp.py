@@ -5,11 +5,11 @@ and its billing are the organisation's.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import pulumi
 import pulumi_gcp as gcp
 
+from infra.account.gcp_state_place import StatePlace
 from infra.clouds.gcp.kept_keys import free_name
 from infra.clouds.gcp.scope import Scope
 from infra.config import BudgetSettings, CiSettings, Cloud, GuardRailSettings, StackSettings
@@ -268,49 +268,6 @@ class Budget(pulumi.ComponentResource):
         self.register_outputs({"monthlyUsd": settings.monthly_usd})
 
 
-@dataclass(frozen=True)
-class StateConditions:
-    """Where all stacks keep their state (`infra/state/gcp.py`), in conditions on roles.
-
-    Names of resources: cloud.google.com/iam/docs/conditions-resource-attributes. A key ring is told by what follows
-    `keyRings/`, wherever it is.
-
-    Attributes:
-        bucket: Name of the bucket.
-        ring: Name of the key ring.
-    """
-
-    bucket: str
-    ring: str
-
-    @classmethod
-    def of(cls, scope: Scope, stack: str) -> "StateConditions":
-        """What a stack of kind `state` of this project is called."""
-        place = replace(scope, stack=stack)
-        return cls(place.bucket_name("state"), place.name())
-
-    @property
-    def elsewhere(self) -> str:
-        """Everything but the bucket, what is in it, the ring and its keys."""
-        bucket, key = f"projects/_/buckets/{self.bucket}", 'resource.name.extract("/keyRings/{rest}")'
-        return (
-            f'resource.name != "{bucket}" && !resource.name.startsWith("{bucket}/") && '
-            f'{key} != "{self.ring}" && !{key}.startsWith("{self.ring}/")'
-        )
-
-    @property
-    def use(self) -> Mapping[str, str]:
-        """Roles by which a deployment reads and writes states and the secrets in them, with where they hold."""
-        bucket = f"projects/_/buckets/{self.bucket}"
-        # A key that was given up has a successor with a number behind its name.
-        secrets = f"{self.ring}/cryptoKeys/secrets"
-        return {
-            "roles/storage.objectUser": f'resource.name == "{bucket}" || resource.name.startsWith("{bucket}/objects/")',
-            "roles/cloudkms.cryptoKeyEncrypterDecrypter": 'resource.name.extract("/keyRings/{rest}")'
-            f'.startsWith("{secrets}")',
-        }
-
-
 class CiIdentity(pulumi.ComponentResource):
     """GitHub's workflows as identities of the project: one service account per environment, and no key."""
 
@@ -367,11 +324,13 @@ class CiIdentity(pulumi.ComponentResource):
             member=pulumi.Output.concat("principal://iam.googleapis.com/", pool.name, "/subject/", subject),
             opts=inside,
         )
+        state = StatePlace.of(scope, self._settings.state_stack_of(Cloud.GCP))
         if environment == _READER:
             for role in _READER_ROLES:
                 self._give(environment, account, role)
+            for role, where in state.read.items():
+                self._give(environment, account, role, where)
         else:
-            state = StateConditions.of(scope, self._settings.state_stack_of(Cloud.GCP))
             for role in _DEPLOYER_ROLES:
                 self._give(environment, account, role, state.elsewhere if role in _NOT_ON_STATE else None)
             for role, where in state.use.items():

@@ -27,8 +27,9 @@ class CiSettings(FileModel):
     )
     state_stack: Name | None = Field(
         None,
-        description="AWS and Google Cloud: the stack of kind `state`, whose files and secrets deployments use, and "
-        "whose bucket and keys they can't change; unset: CLOUD-state, as `fleet bootstrap` calls it",
+        description="The stack of kind `state` in the same account: deployments use its files and secrets, previews "
+        "read them, and neither can change its bucket and keys. Unset: CLOUD-state, as `fleet bootstrap` calls it; on "
+        "Azure, where roles need it to be there, none",
     )
 
     def state_stack_of(self, cloud: Cloud) -> str:

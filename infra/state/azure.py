@@ -17,10 +17,10 @@ from infra.clouds.azure.scope import Scope
 from infra.clouds.azure.storage_account import Redundancy, StorageAccount, StorageAccountArgs
 from infra.config import StackSettings
 
-_CONTAINER = "state"
+CONTAINER = "state"
 _PROFILE = "state"
 _RETENTION_DAYS = 90
-_SECRETS = "secrets"
+SECRETS_KEY = "secrets"
 
 
 class AzureState(pulumi.ComponentResource):
@@ -52,7 +52,7 @@ class AzureState(pulumi.ComponentResource):
             opts=self._inside,
         )
         at_rest = self._key("state", vault_name, encrypts=False)
-        secrets = self._key(_SECRETS, vault_name, encrypts=True)
+        secrets = self._key(SECRETS_KEY, vault_name, encrypts=True)
         account = StorageAccount(
             "state",
             StorageAccountArgs(
@@ -67,14 +67,14 @@ class AzureState(pulumi.ComponentResource):
             ),
             opts=self._inside,
         )
-        container = account.container(_CONTAINER)
+        container = account.container(CONTAINER)
         self._make_perimeter({"vault": self._vault.identifier, "account": account.identifier})
         grants = self._grant_people(account.identifier, secrets.identifier)
         lock("account-lock", scope=scope, on=account.identifier, parent=self, after=grants)
         lock("vault-lock", scope=scope, on=self._vault.identifier, parent=self, after=[*grants, at_rest.granted])
         self.backend = pulumi.Output.concat("azblob://", container.name, "?storage_account=", account.account_name)
         self.secrets_provider = self._vault.uri.apply(
-            lambda uri: f"azurekeyvault://{uri.removeprefix('https://').rstrip('/')}/keys/{_SECRETS}"
+            lambda uri: f"azurekeyvault://{uri.removeprefix('https://').rstrip('/')}/keys/{SECRETS_KEY}"
         )
         self.register_outputs({"backend": self.backend, "secretsProvider": self.secrets_provider})
 

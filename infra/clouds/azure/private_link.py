@@ -15,6 +15,7 @@ class PrivateService(Enum):
     """
 
     BLOB = ("blob", "privatelink.blob.core.windows.net")
+    DFS = ("dfs", "privatelink.dfs.core.windows.net")
     VAULT = ("vault", "privatelink.vaultcore.azure.net")
     REGISTRY = ("registry", "privatelink.azurecr.io")
     POSTGRESQL = ("postgresqlServer", "privatelink.postgres.database.azure.com")

@@ -65,6 +65,7 @@ class Storage(pulumi.ComponentResource):
                 retention_days=args.settings.noncurrent_days,
                 endpoints_subnet=args.endpoints_subnet,
                 dns=args.dns,
+                handed_out=True,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

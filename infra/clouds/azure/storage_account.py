@@ -41,6 +41,9 @@ class StorageAccountArgs:
         retention_days: Days that deleted and overwritten blobs can be taken back.
         endpoints_subnet: Where it gets its private address; None where a security perimeter says who reaches it.
         dns: The private zones.
+        handed_out: Whether its `abfss://` address is given to programs that we don't write. Ours call the blob endpoint
+            for it; Spark and the Data Lake clients call the one that it names, dfs, and need both
+            (learn.microsoft.com/azure/storage/common/storage-private-endpoints#creating-a-private-endpoint).
         guarded: Whether it may not be deleted.
     """
 
@@ -52,6 +55,7 @@ class StorageAccountArgs:
     retention_days: int
     endpoints_subnet: pulumi.Input[str] | None
     dns: PrivateDns | None
+    handed_out: bool = False
     guarded: bool = True
 
 
@@ -87,18 +91,9 @@ class StorageAccount(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, deleted_with=account),
         )
         if args.endpoints_subnet is not None and args.dns is not None:
-            PrivateEndpoint(
-                f"{name}-endpoint",
-                PrivateEndpointArgs(
-                    resource_group=args.resource_group,
-                    endpoint_name=args.scope.name(name, longest=60),
-                    service=PrivateService.BLOB,
-                    target_id=account.id,
-                    subnet_id=args.endpoints_subnet,
-                    dns=args.dns,
-                ),
-                opts=pulumi.ResourceOptions(parent=self),
-            )
+            self._endpoint("", PrivateService.BLOB, args.endpoints_subnet, args.dns)
+            if args.handed_out:
+                self._endpoint("-dfs", PrivateService.DFS, args.endpoints_subnet, args.dns)
         self.register_outputs({"identifier": self.identifier, "accountName": self.account_name})
 
     def container(self, name: str) -> storage.BlobContainer:
@@ -110,6 +105,20 @@ class StorageAccount(pulumi.ComponentResource):
             container_name=name,
             public_access=storage.PublicAccess.NONE,
             opts=pulumi.ResourceOptions(parent=self, protect=self._protected, depends_on=[self.blobs]),
+        )
+
+    def _endpoint(self, suffix: str, service: PrivateService, subnet: pulumi.Input[str], dns: PrivateDns) -> None:
+        PrivateEndpoint(
+            f"{self._name}{suffix}-endpoint",
+            PrivateEndpointArgs(
+                resource_group=self._args.resource_group,
+                endpoint_name=self._args.scope.name(f"{self._name}{suffix}", longest=60),
+                service=service,
+                target_id=self.identifier,
+                subnet_id=subnet,
+                dns=dns,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _account(self) -> storage.StorageAccount:

@@ -92,6 +92,7 @@ class Tenants(pulumi.ComponentResource):
                 retention_days=args.storage.noncurrent_days,
                 endpoints_subnet=args.endpoints_subnet,
                 dns=args.dns,
+                handed_out=True,
                 guarded=guarded,
             ),
             opts=inside,

@@ -10,7 +10,8 @@ from infra.account.azure import AzureAccount
 from infra.account.azure_permissions import DEPLOYER_ACTIONS
 from infra.clouds.azure.own_roles import OwnRole
 from infra.clouds.azure.roles import Role
-from infra.config import GuardRailSettings
+from infra.config import CiSettings, GuardRailSettings
+from infra.state.azure import AzureState
 from rehearsal.azure import CLOUD
 from tests.infra.clouds.azure.recording import SUBSCRIPTION, Recorder, record, settings_of, whole_region
 
@@ -43,9 +44,34 @@ def test_the_preview_identity_only_looks(account: Recorder) -> None:
     assert {name for name in account.of("RoleAssignment") if "preview" in name} == {
         "ci-preview-look",
         "ci-preview-read",
+        "ci-preview-states",
+        "ci-preview-secrets",
     }
     looks = account.one("RoleDefinition", "role-preview")["permissions"][0]["actions"]
     assert not any(action.endswith(("/write", "/delete")) for action in looks)
+
+
+def test_ci_gets_at_the_states_of_the_stack_that_is_named(account: Recorder) -> None:
+    def program(options: pulumi.ResourceOptions) -> None:
+        AzureState("state", settings_of("azure-state"), options)
+
+    place = record(program, "azure-state")
+    container = place.one("BlobContainer", "state-state")
+    account_name, vault_name = container["accountName"], place.one("Vault", "vault")["vaultName"]
+    key = place.one("keyvault:Key", "secrets-key")["keyName"]
+    given = account.of("RoleAssignment")
+    on_files = given["ci-preview-states"]["scope"]
+    assert on_files.endswith(f"/{account_name}/blobServices/default/containers/{container['containerName']}")
+    for environment in ("preview", "staging", "production"):
+        assert given[f"ci-{environment}-secrets"]["scope"].endswith(f"/vaults/{vault_name}/keys/{key}")
+    (reads,) = account.one("RoleDefinition", "role-state-reader")["permissions"]
+    assert not [
+        action
+        for action in (*reads["actions"], *reads["dataActions"])
+        if not action.endswith(("/read", "/decrypt/action"))
+    ]
+    unnamed = CiSettings(repository="example/modelfleet", environments=("preview", "production"))
+    assert not [name for name in account_with(ci=unnamed).of("RoleAssignment") if name.endswith(("states", "secrets"))]
 
 
 def test_deployers_have_no_wildcard_and_may_not_make_roles(account: Recorder) -> None:

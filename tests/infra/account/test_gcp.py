@@ -35,7 +35,9 @@ def test_a_preview_only_reads_and_nobody_holds_a_basic_role(account: Recorder) -
     assert not {grant["role"] for grant in grants.values()} & BASIC
     preview = {grant["role"] for name, grant in grants.items() if name.startswith("preview-")}
     assert preview
-    assert all(role.endswith(("viewer", "Viewer", "reader", "Reviewer", "browser")) for role in preview)
+    of_states = {"roles/storage.objectViewer", "roles/cloudkms.cryptoKeyDecrypter"}
+    assert of_states < preview
+    assert all(role.endswith(("viewer", "Viewer", "reader", "Reviewer", "browser")) for role in preview - of_states)
 
 
 def test_a_deployment_may_give_only_the_roles_that_regions_need(account: Recorder) -> None:
@@ -67,6 +69,15 @@ def test_deployers_use_the_states_and_change_nothing_of_their_place(account: Rec
     assert grants["roles/cloudkms.cryptoKeyEncrypterDecrypter"] == f'{key}.startsWith("{ring}/cryptoKeys/{secrets}")'
     anywhere = {role for role, where in grants.items() if where is None}
     assert not [role for role in anywhere if role.startswith(("roles/storage.", "roles/cloudkms."))]
+
+
+def test_a_preview_reads_states_and_the_secrets_in_them_and_nothing_else_that_is_stored(account: Recorder) -> None:
+    for reads, writes in (
+        ("storage.objectViewer", "storage.objectUser"),
+        ("cloudkms.cryptoKeyDecrypter", "cloudkms.cryptoKeyEncrypterDecrypter"),
+    ):
+        given = account.one("projects/iAMMember:IAMMember", f"preview-{reads}")
+        assert given["condition"] == account.one("projects/iAMMember:IAMMember", f"production-{writes}")["condition"]
 
 
 def test_another_place_of_states_is_named_in_the_stack_file() -> None:

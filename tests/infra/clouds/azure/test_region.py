@@ -164,8 +164,18 @@ def test_only_bastion_hears_the_internet(region: Recorder) -> None:
 def test_every_data_service_has_a_private_name(region: Recorder) -> None:
     endpoints = region.of("network:PrivateEndpoint")
     groups = {made["privateLinkServiceConnections"][0]["groupIds"][0] for made in endpoints.values()}
-    assert groups == {"blob", "vault", "registry", "postgresqlServer", "redisEnterprise"}
+    assert groups == {"blob", "dfs", "vault", "registry", "postgresqlServer", "redisEnterprise"}
     assert len(region.of("PrivateDnsZoneGroup")) == len(endpoints)
+
+
+def test_what_an_address_of_files_names_has_a_private_name(region: Recorder) -> None:
+    endpoints = {
+        name: made["privateLinkServiceConnections"][0]["groupIds"][0]
+        for name, made in region.of("network:PrivateEndpoint").items()
+    }
+    blob = {name for name, group in endpoints.items() if group == "blob"}
+    dfs = {name for name, group in endpoints.items() if group == "dfs"}
+    assert {name.replace("-dfs-", "-") for name in dfs} == blob - {"logs-endpoint"}, "logs have no address for others"
 
 
 def test_audit_logs_and_flows_are_recorded(region: Recorder) -> None:
