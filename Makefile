@@ -56,14 +56,14 @@ LIVES := aws-account azure-account gcp-account aws-us-east-1+aws-us-west-2 aws-u
 	azure-westeurope gcp-europe-west4 aws-us-east-1+aws-us-west-2+azure-westeurope+gcp-europe-west4+global
 
 .PHONY: rehearse-all
-rehearse-all: setup-all ## every stack's whole life against simulated clouds, the smallest region's, three bootstraps
+rehearse-all: setup-all ## every stack's whole life against simulated clouds, the smallest region's, three places of states
 	@$(FLEET) tools ensure --for test
 	$(FLEET) rehearse aws-eu-central-1 --files examples/smallest-region --lifecycle
 	for leg in $(LIVES); do
 	  $(FLEET) rehearse $${leg//+/ } --lifecycle --world "life-$${leg##*+}"
 	done
 	for cloud in aws azure gcp; do
-	  $(FLEET) bootstrap "$$cloud-state" --rehearse
+	  $(FLEET) bootstrap "$$cloud-state" --undo --rehearse
 	done
 
 .PHONY: check

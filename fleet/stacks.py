@@ -178,10 +178,10 @@ class Stack:
         """Delete every resource and forget the stack.
 
         Raises:
-            FleetError: it holds data that is protected, or other stacks' states.
+            FleetError: it holds data that is protected, or is where stacks keep their state.
         """
         with exclusive(self.name):
-            self._check_unused()
+            self._check_not_of_states()
             self._repair()
             if guarded := protected(self.engine.export(self.name)):
                 raise FleetError(
@@ -202,10 +202,10 @@ class Stack:
             What was done, and what the clouds keep.
 
         Raises:
-            FleetError: it holds other stacks' states.
+            FleetError: it is where stacks keep their state.
         """
         with exclusive(self.name):
-            self._check_unused()
+            self._check_not_of_states()
             self._prepare()
             checkpoint = self.engine.export(self.name)
             if protected(checkpoint):
@@ -220,13 +220,12 @@ class Stack:
         else:
             self._run(*update, deleteData="true")
 
-    def _check_unused(self) -> None:
-        """See to it that the place of all states goes last: without its state nobody can take a stack down."""
-        if self.settings.kind is StackKind.STATE and (others := self.engine.others(self.name)):
+    def _check_not_of_states(self) -> None:
+        """Refuse the place of all states: once its bucket is gone, the engine can't write down that it is."""
+        if self.settings.kind is StackKind.STATE:
             raise FleetError(
-                f"{self.backend} keeps the states of other stacks ({', '.join(others)}), which would be lost with it: "
-                "take those down first (`fleet down STACK`), or move them to another backend (`pulumi stack export` "
-                "here, `pulumi stack import` there, `pulumi stack rm --force STACK` here)"
+                f"stack {self.name} is where stacks keep their state, its own too: "
+                f"`fleet bootstrap {self.name} --undo` moves that to this machine and deletes the rest"
             )
 
     def _destroy(self) -> tuple[Summary, list[Remainder]]:

@@ -1,4 +1,4 @@
-"""Stacks of kind `state`: whose backend is their own, and which are never taken from under the others."""
+"""Stacks of kind `state`: their backend is their own, so that a bootstrap begins and ends them."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -23,19 +23,8 @@ config:
 """
 
 
-class Listing:
-    """An engine whose backend keeps some stacks, and that must not change any."""
-
-    def __init__(self, *others: str) -> None:
-        self._others = list(others)
-
-    def others(self, stack: str) -> list[str]:
-        assert stack == "aws-state"
-        return self._others
-
-    def export(self, stack: str) -> dict[str, Any]:
-        assert stack == "aws-state"
-        raise AssertionError("reached")
+class Untouched:
+    """An engine that must not be asked for anything."""
 
 
 class Known(Engine):
@@ -63,21 +52,15 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def opened(file: Path, engine: Listing) -> Stack:
+def opened(file: Path, engine: Untouched) -> Stack:
     settings = StackSettings.model_validate({"cloud": "aws", "kind": StackKind.STATE, "backend": BUCKET})
     return Stack("aws-state", settings, Flavour.OFFICIAL, cast("Engine", engine), BUCKET, RunConfig(file))
 
 
 @pytest.mark.parametrize("end", [Stack.down, Stack.down_with_data])
-def test_the_place_of_states_stays_while_it_keeps_another(file: Path, end: Any) -> None:
-    with pytest.raises(FleetError, match=r"keeps the states of other stacks \(aws-account, other/one\).*fleet down"):
-        end(opened(file, Listing("aws-account", "other/one")))
-
-
-@pytest.mark.parametrize("end", [Stack.down, Stack.down_with_data])
-def test_the_place_of_states_goes_when_it_is_the_last(file: Path, end: Any) -> None:
-    with pytest.raises(AssertionError, match="reached"):
-        end(opened(file, Listing()))
+def test_the_place_of_states_is_not_deleted_from_within(file: Path, end: Any) -> None:
+    with pytest.raises(FleetError, match="`fleet bootstrap aws-state --undo`"):
+        end(opened(file, Untouched()))
 
 
 @pytest.mark.parametrize("create", [True, False])

@@ -1,0 +1,114 @@
+"""Ends the place where all stacks keep their state: the last of all stacks, whose own state lies in what it deletes.
+
+A bootstrap backwards: protections are lifted by an update while the state is in the bucket, then the state moves into a
+folder of this machine, and from there everything is deleted. Where the state is stands in the stack's file, so that an
+undoing that was interrupted is taken up where it was; so is a bootstrap that never came to its end.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from documents.yaml_edit import remove_key, set_at
+from fleet import console
+from fleet.bootstrap import Backends, StateBackend
+from fleet.console import FleetError
+from fleet.engine import Engine, Summary, UpdateFailedError
+from fleet.remains import Remainder, protected, recorded, remains, resources
+from infra.config import from_stack_file
+
+_ENGINES_OWN = ("secretsprovider", "encryptedkey", "encryptionsalt")
+"""What the engine writes into a stack's file about its secrets: they are gone with the stack."""
+
+
+@dataclass(frozen=True)
+class Undo:
+    """One end of a place of states.
+
+    Attributes:
+        stack: Name of the stack of kind `state`.
+        engine: The engine, whose own backend is the folder that the state moves into.
+        folder: That folder; it goes in the end.
+        backends: How the bucket is reached.
+        lift: Lifts the protection of all data, by an update with an engine.
+        destroy: Deletes everything, by an engine.
+        file: The stack's file.
+    """
+
+    stack: str
+    engine: Engine
+    folder: Path
+    backends: Backends
+    lift: Callable[[Engine], Summary]
+    destroy: Callable[[Engine], Summary]
+    file: Path
+
+    def run(self) -> tuple[Summary, list[Remainder]]:
+        """Delete it.
+
+        Returns:
+            What was done, and what the cloud keeps.
+
+        Raises:
+            FleetError: other stacks keep their state there, or there is no such place.
+            UpdateFailedError: the engine, a policy or the cloud refused something.
+        """
+        if kept_in := from_stack_file(self.file).backend:
+            self._move_out(kept_in)
+        elif not self.engine.exists(self.stack):
+            raise FleetError(f"stack {self.stack} was never brought up, or is gone: there is nothing to undo")
+        else:
+            self._lift(self.engine)  # of a bootstrap that never came to its end
+        left = remains(self.engine.export(self.stack))
+        console.step(f"stack {self.stack}: everything is deleted, by its state in {self.folder}")
+        summary = self.destroy(self.engine)
+        self._forget(left)
+        return summary, left
+
+    def _move_out(self, kept_in: str) -> None:
+        there = self.engine.with_environment(self.backends.environment(StateBackend(kept_in, "")))
+        if others := there.others(self.stack):
+            raise FleetError(
+                f"{kept_in} keeps the states of other stacks ({', '.join(others)}), which would be lost with it: take "
+                "those down first (`fleet down STACK --delete-data`), or move them to another backend (`pulumi stack "
+                "export` here, `pulumi stack import` there, `pulumi stack rm --force STACK` here)"
+            )
+        self._lift(there)
+        console.step(f"the state of {self.stack} moves from {kept_in} to {self.folder}")
+        if not self.engine.exists(self.stack):
+            self.engine.create(self.stack, "passphrase")
+        # In plain text from one process to the other: the key of the secrets in it is among what is deleted.
+        moved = there.export(self.stack, show_secrets=True)
+        self.engine.import_(self.stack, moved)
+        if _urns(self.engine.export(self.stack)) != _urns(moved):
+            raise UpdateFailedError(
+                f"the state of {self.stack} in {self.folder} is not the one of {kept_in}: nothing was deleted; compare "
+                "them by `pulumi stack export`"
+            )
+        self._write(set_at(self._text(), ("config", "modelfleet:backend"), '""'))
+
+    def _lift(self, engine: Engine) -> None:
+        if protected(engine.export(self.stack)):
+            self.lift(engine)
+
+    def _forget(self, left: list[Remainder]) -> None:
+        text = self._text()
+        for key in _ENGINES_OWN:
+            text = remove_key(text, key)
+        if names := recorded(left, from_stack_file(self.file).kept):
+            text = set_at(text, ("config", "modelfleet:kept"), names)
+        self._write(text)
+        self.engine.remove(self.stack)
+        shutil.rmtree(self.folder)
+
+    def _text(self) -> str:
+        return self.file.read_text(encoding="utf-8")
+
+    def _write(self, text: str) -> None:
+        self.file.write_text(text, encoding="utf-8")
+
+
+def _urns(checkpoint: Mapping[str, Any]) -> list[str]:
+    return sorted(each["urn"] for each in resources(checkpoint))
