@@ -66,6 +66,17 @@ rehearse-all: setup-all ## every stack's whole life against simulated clouds, th
 	  $(FLEET) bootstrap "$$cloud-state" --undo --rehearse
 	done
 
+IMAGE ?= gateway
+.PHONY: image-reproducible
+image-reproducible: setup ## build image IMAGE (default: gateway) from two clean clones and compare the digests
+	@$(FLEET) tools ensure
+	@.venv/bin/python -m toolchain.images.reproduce $(IMAGE)
+
+.PHONY: test-signatures
+test-signatures: setup-all ## the tests of signing with the real cosign, which is built first where it is missing
+	@$(FLEET) tools ensure cosign
+	@.venv/bin/pytest tests/toolchain/images/test_signatures.py $(PYTEST_ARGS)
+
 .PHONY: check
 check: setup-all ## format, lint, types, workflows, no index host in the tree
 	@$(FLEET) tools ensure actionlint

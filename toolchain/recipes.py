@@ -137,6 +137,21 @@ RECIPES: dict[str, Recipe] = {
             cold_bytes=1 * _GIB,
             purpose="checks the GitHub workflows",
         ),
+        Recipe(
+            name="cosign",
+            version="3.0.6",
+            commands={"cosign": "github.com/sigstore/cosign/v3/cmd/cosign"},
+            ldflags=("-s", "-w", "-X=sigs.k8s.io/release-utils/version.gitVersion=v3.0.6"),
+            cold_bytes=4 * _GIB,
+            purpose="signs images and what is stated about them",
+        ),
+        Recipe(
+            name="act",
+            version="0.2.89",
+            commands={"act": "github.com/nektos/act"},
+            cold_bytes=2 * _GIB,
+            purpose="runs the GitHub workflows here, for the tests",
+        ),
     )
 }
 

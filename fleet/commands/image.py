@@ -1,5 +1,7 @@
-"""`fleet image`: container images of this checkout."""
+"""`fleet image`: container images of this checkout: built, checked, pushed, signed, verified."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,10 +11,12 @@ from fleet import console
 if TYPE_CHECKING:
     from toolchain.images import BuiltImage
 
-app = typer.Typer(help="Container images: build and push.", no_args_is_help=True)
+app = typer.Typer(help="Container images: build, check, push, sign, verify.", no_args_is_help=True)
 
 _COLUMNS = ["image", "reference", "MB"]
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program")]
+Reference = Annotated[str, typer.Argument(help="Image in a registry, by digest, as `fleet image push` prints it")]
 Names = Annotated[list[str] | None, typer.Argument(help="Images (folders under images/); all by default")]
 
 
@@ -69,6 +73,120 @@ def push(
             console.out.print(pushed[name], markup=False, soft_wrap=True)
     if as_json:
         console.json_result(pushed)
+
+
+@app.command()
+def check(names: Names = None, as_json: AsJson = False) -> None:
+    """Check built images: their user, programs, labels and size, and packages against uv.lock.
+
+    Fails where one breaks a rule. Known faults of packages are not looked up: that takes a service of vulnerabilities
+    (`pip-audit`, in CI).
+
+    Examples:
+        fleet image check
+
+        fleet image check gateway --json
+    """
+    from toolchain import images  # noqa: PLC0415
+    from toolchain.images.contents import read_contents  # noqa: PLC0415
+    from toolchain.images.gate import findings  # noqa: PLC0415
+
+    rows = []
+    for name in names or sorted(images.RECIPES):
+        image = images.build(name, on_progress=console.note)
+        contents = read_contents(image)
+        broken = findings(image, contents)
+        rows.append(
+            {
+                "image": name,
+                "MB": round(image.size_bytes / 1e6),
+                "packages": len(contents.packages),
+                "user": contents.config.get("User", ""),
+                "findings": "; ".join(finding.text for finding in broken) or "none",
+                "layers": contents.layers,
+                "reference": image.reference,
+            }
+        )
+    console.result(rows, ["image", "MB", "packages", "user", "findings"], as_json=as_json)
+    if any(row["findings"] != "none" for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def sbom(name: Annotated[str, typer.Argument(help="Image (folder under images/)")]) -> None:
+    """Print an image's bill of materials: SPDX 2.3 as JSON, of the Debian and Python packages that are in it.
+
+    Example:
+        fleet image sbom gateway > gateway.spdx.json
+    """
+    from toolchain import images  # noqa: PLC0415
+    from toolchain.images.shipment import bill_of_materials  # noqa: PLC0415
+
+    console.json_result(bill_of_materials(images.build(name, on_progress=console.note)))
+
+
+@app.command()
+def keygen(
+    prefix: Annotated[Path, typer.Argument(help="Path of the key, without .key and .pub")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a key pair that signs images, encrypted by $COSIGN_PASSWORD.
+
+    Example:
+        COSIGN_PASSWORD=... fleet image keygen ~/.config/modelfleet/images
+    """
+    from toolchain.images.cosign import generate_key  # noqa: PLC0415
+
+    private, public = generate_key(prefix.expanduser())
+    if as_json:
+        console.json_result({"private": private, "public": public})
+    else:
+        console.note(f"{private} signs and stays with you; {public} verifies and is for everybody")
+
+
+@app.command()
+def sign(
+    reference: Reference,
+    key: Annotated[Path | None, typer.Option(help="Private key; without one, the runner's identity signs")] = None,
+) -> None:
+    """Sign a pushed image that was built here, and attach its bill of materials and its provenance.
+
+    An image that `fleet image check` finds fault with is not signed. $COSIGN_PASSWORD opens the key.
+
+    Examples:
+        fleet image sign localhost:5000/gateway@sha256:... --key images.key
+
+        fleet image sign ghcr.io/example/gateway@sha256:...    # in GitHub Actions, with `id-token: write`
+    """
+    from toolchain.images.cosign import KeyFile  # noqa: PLC0415
+    from toolchain.images.shipment import sign_shipment  # noqa: PLC0415
+
+    sign_shipment(reference, None if key is None else KeyFile(key), console.step)
+    console.note(f"signed: {reference}")
+
+
+@app.command()
+def verify(
+    reference: Reference,
+    key: Annotated[Path | None, typer.Option(help="Public key of whoever must have signed")] = None,
+    identity: Annotated[str, typer.Option(help="Regular expression: the workflow that must have signed")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check an image's signature, bill of materials and provenance; fails where one is missing or somebody else's.
+
+    Examples:
+        fleet image verify localhost:5000/gateway@sha256:... --key images.pub
+
+        fleet image verify ghcr.io/example/gateway@sha256:... --identity '^https://github.com/example/modelfleet/'
+    """
+    from toolchain.images.cosign import Identity, KeyFile  # noqa: PLC0415
+    from toolchain.images.shipment import verify_shipment  # noqa: PLC0415
+
+    if (key is None) == (not identity):
+        raise console.FleetError("say who must have signed: --key with a public key, or --identity with a workflow's")
+    verified = verify_shipment(reference, Identity(identity) if key is None else KeyFile(key))
+    row = asdict(verified) | {"commit": verified.commit or "a changed checkout"}
+    console.result([row], ["reference", "packages", "commit", "builder"], as_json=as_json)
 
 
 def _row(image: "BuiltImage") -> dict[str, object]:

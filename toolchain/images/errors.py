@@ -41,3 +41,7 @@ class RegistryError(ImageError):
 
 class ImportFailedError(ImageError):
     """containerd did not take an image."""
+
+
+class SignatureError(ImageError):
+    """An image could not be signed, or its signature is missing or somebody else's."""

@@ -41,6 +41,8 @@ class ImageRecipe:
     sources: tuple[str, ...]
     # Room that a build needs, measured: the trees of packages, two layers of them, and the archive.
     needed_bytes: int
+    # What a node pulls, compressed, at most: `fleet image check` refuses more.
+    largest_bytes: int
 
     @property
     def containerfile(self) -> Path:
@@ -79,12 +81,14 @@ RECIPES = {
                 "service/weights",
             ),
             needed_bytes=8_000_000_000,
+            largest_bytes=450_000_000,
         ),
         ImageRecipe(
             name="gateway",
             dependency_group="gateway",
             sources=("service/__init__.py", "service/gateway", "service/web"),
             needed_bytes=600_000_000,
+            largest_bytes=50_000_000,
         ),
     )
 }

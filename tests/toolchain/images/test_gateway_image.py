@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tarfile
 import time
@@ -17,7 +16,6 @@ from toolchain.images import BuiltImage, build, dependencies, list_built, oci_la
 from toolchain.images.errors import ArchiveError, RegistryError
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
-ANSWERS_WITHIN_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -42,31 +40,6 @@ def gateway(cache: Path) -> BuiltImage:
 def layout(gateway: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, oci_layout.Manifest]:
     folder = tmp_path_factory.mktemp("layout")
     return folder, oci_layout.unpack(gateway.archive, folder)
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[str]:
-    if shutil.which("docker-registry") is None:
-        pytest.skip("Debian's docker-registry is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = tmp_path / "registry.yml"
-    config.write_text(
-        "version: 0.1\nlog: {level: error}\n"
-        f"storage: {{filesystem: {{rootdirectory: {tmp_path}/blobs}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n"
-    )
-    with subprocess.Popen(["docker-registry", "serve", str(config)]) as process:
-        deadline = time.monotonic() + ANSWERS_WITHIN_S
-        while True:
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}/v2/").status_code == 200:
-                    break
-            except httpx.TransportError:
-                assert process.poll() is None, "the registry ended"
-                assert time.monotonic() < deadline, "the registry does not answer"
-        yield f"127.0.0.1:{port}"
-        process.terminate()
 
 
 def test_a_second_build_returns_the_first_ones_result(gateway: BuiltImage) -> None:
