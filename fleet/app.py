@@ -14,6 +14,8 @@ from fleet.commands import (
     profile,
     quota,
     rehearse,
+    release,
+    review,
     stack,
     tenant,
     tools,
@@ -36,6 +38,7 @@ cost.register(app)
 quota.register(app)
 tools.register(app)
 tunnel.register(app)
+review.register(app)
 app.add_typer(bench.app, name="bench")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(cluster.app, name="cluster")
@@ -43,4 +46,6 @@ app.add_typer(config.app, name="config")
 app.add_typer(image.app, name="image")
 app.add_typer(model.app, name="model")
 app.add_typer(profile.app, name="profile")
+app.add_typer(release.app, name="release")
+app.add_typer(review.app, name="review")
 app.add_typer(tenant.app, name="tenant")

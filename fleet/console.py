@@ -19,11 +19,12 @@ class FleetError(Exception):
 def foreseen(error: BaseException) -> str | None:
     """Give an error's text where it is complete, so that a traceback would only be in the way."""
     from infra.config import SettingsError  # noqa: PLC0415 - only on the way out
+    from release.errors import ReleaseError  # noqa: PLC0415
     from tenants import TenantError  # noqa: PLC0415
     from toolchain.errors import ToolchainError  # noqa: PLC0415
     from toolchain.machine_refusal import machine_refusal  # noqa: PLC0415
 
-    if isinstance(error, (FleetError, SettingsError, TenantError, ToolchainError)):
+    if isinstance(error, (FleetError, ReleaseError, SettingsError, TenantError, ToolchainError)):
         return str(error)
     return machine_refusal(error)
 

@@ -29,6 +29,7 @@ class Begun(Stored):
     Attributes:
         target: What is to be pinned.
         plan: The waves as the file had them.
+        through: The wave after which it rests, as was asked for first.
         back: Whether this is a rollback by hand: the stacks of the only wave go to `target` by the steps of one.
         reason: Why, in the asker's words.
     """
@@ -36,6 +37,7 @@ class Begun(Stored):
     kind: Literal["begun"] = "begun"
     target: Target
     plan: WavePlan
+    through: int
     back: bool = False
     reason: str
 

@@ -52,7 +52,7 @@ class Progress:
         first, *rest = entries
         if not isinstance(first.event, Begun):
             raise TypeError(f"a journal begins with what is to be done, not with {first.event.kind!r}")
-        progress = cls(first.event, first.at)
+        progress = cls(first.event, first.at, through=first.event.through)
         for entry in rest:
             progress.take(entry)
         return progress

@@ -65,7 +65,9 @@ class Releases:
                 return latest
             latest.append(Concluded(outcome=Outcome.SUPERSEDED, reason=f"{target} is released instead: {reason}"))
         _check_order(wave, 0, plan)
-        return self.journals.begin(Begun(target=target, plan=plan, reason=reason))
+        return self.journals.begin(
+            Begun(target=target, plan=plan, through=len(plan.waves) - 1 if wave is None else wave, reason=reason)
+        )
 
     def unfinished(self) -> Journal:
         """Give the rollout that is under way, or whose driver was lost.
@@ -101,7 +103,8 @@ class Releases:
             if not (progress.resting or supersede):
                 raise UnfinishedRolloutError(f"{_unfinished(latest, progress)}, or `--supersede` gives it up as it is")
             latest.append(Concluded(outcome=Outcome.SUPERSEDED, reason=f"{stack} is rolled back by hand: {reason}"))
-        begun = Begun(target=Target.exactly(artefacts), plan=WavePlan.of_one(stack, gate), back=True, reason=reason)
+        plan = WavePlan.of_one(stack, gate)
+        begun = Begun(target=Target.exactly(artefacts), plan=plan, through=0, back=True, reason=reason)
         return self.journals.begin(begun)
 
     def chosen(self, stack: str, digest: str | None, present: Artefacts | None) -> Record:

@@ -118,6 +118,12 @@ def fingerprint(door: Door) -> Fingerprint:
     return Fingerprint(texts=texts_digest(), model=door.model_digest, positions=tuple(positions))
 
 
+def answers(door: Door) -> bool:
+    """Tell whether one request is answered as it should be."""
+    with door.client() as client:
+        return bool(_ask(client, door, 0, time.perf_counter()).pieces_s)
+
+
 def _ask(client: httpx.Client, door: Door, number: int, start: float) -> _Asked:
     """Send one request; whatever isn't a whole, written answer is a failure."""
     body = {

@@ -1,0 +1,204 @@
+"""What a region's Kubernetes says of a release: pods, restarts, GPUs; and its Prometheus, through the API server."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from fleet import console
+from fleet.engine import Engine
+from fleet.tunnel import TunnelError, TunnelRecords
+from fleet.tunnel.reach import tunnel_of
+from infra.clouds.names import NAMESPACE
+from release.errors import RegionError
+from release.gate.check import ClusterState, PodTrouble, Workload
+from toolchain.kubernetes_provider.api_client import ApiClient
+from toolchain.kubernetes_provider.kubeconfig import Connection, load
+from toolchain.provider.interface import ProviderError
+
+T = TypeVar("T")
+
+TROUBLES: Final = frozenset(
+    {
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "ErrImageNeverPull",
+        "ErrImagePull",
+        "ImageInspectError",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "RunContainerError",
+    }
+)
+"""Why the kubelet lets a container wait that won't come by itself (Kubernetes' pkg/kubelet/images/types.go and
+pkg/kubelet/kuberuntime/kuberuntime_container.go)."""
+_REVISION: Final = "deployment.kubernetes.io/revision"
+_GPU: Final = "nvidia.com/gpu"
+
+
+@dataclass(frozen=True)
+class RegionCluster:
+    """One region's Kubernetes.
+
+    Attributes:
+        connection: Its API server.
+    """
+
+    connection: Connection
+
+    def state(self) -> ClusterState:
+        """Read what the gate judges.
+
+        Raises:
+            RegionError: the API server gives no answer.
+        """
+
+        async def read(client: ApiClient) -> ClusterState:
+            deployments, pods, nodes = await asyncio.gather(
+                client.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"),
+                client.get(f"/api/v1/namespaces/{NAMESPACE}/pods"),
+                client.get("/api/v1/nodes"),
+            )
+            capacity = {node["metadata"]["name"]: _gpus(node) for node in nodes["items"]}
+            return ClusterState(
+                workloads=tuple(_workload(each) for each in deployments["items"]),
+                restarts={pod["metadata"]["name"]: _restarts(pod) for pod in pods["items"]},
+                troubles=tuple(trouble for pod in pods["items"] for trouble in troubles(pod)),
+                lost_gpus={name: has - offers for name, (has, offers) in capacity.items() if has > offers},
+                gpus=sum(has for has, _ in capacity.values()),
+            )
+
+        return self._asked(read)
+
+    def troubles_of_newest(self) -> Sequence[PodTrouble]:
+        """Give what keeps pods of the newest templates from running.
+
+        Raises:
+            RegionError: the API server gives no answer.
+        """
+
+        async def read(client: ApiClient) -> Sequence[PodTrouble]:
+            replica_sets, pods = await asyncio.gather(
+                client.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets"),
+                client.get(f"/api/v1/namespaces/{NAMESPACE}/pods"),
+            )
+            newest = _newest(replica_sets["items"])
+            return [
+                trouble
+                for pod in pods["items"]
+                if any(owner["uid"] in newest for owner in pod["metadata"].get("ownerReferences") or ())
+                for trouble in troubles(pod)
+            ]
+
+        return self._asked(read)
+
+    def youngest_pod(self) -> datetime:
+        """Give when the last pod that serves was started: from then on only the newest release answers.
+
+        Raises:
+            RegionError: the API server gives no answer, or there is no pod.
+        """
+
+        async def read(client: ApiClient) -> Mapping[str, Any]:
+            return await client.get(f"/api/v1/namespaces/{NAMESPACE}/pods")
+
+        started = [
+            datetime.fromisoformat(pod["status"]["startTime"])
+            for pod in self._asked(read)["items"]
+            if pod["status"].get("startTime")
+        ]
+        if not started:
+            raise RegionError(f"no pod runs in namespace {NAMESPACE}")
+        return max(started)
+
+    def prometheus(self, service: str) -> Callable[[str, Mapping[str, str]], Mapping[str, Any]]:
+        """Give the way to a Prometheus inside of the cluster, by the API server's proxy.
+
+        Args:
+            service: Its `namespace/name:port`, as the stack's output `prometheus` has it.
+        """
+        namespace, _, name = service.partition("/")
+
+        def ask(endpoint: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+            async def read(client: ApiClient) -> Mapping[str, Any]:
+                path = f"/api/v1/namespaces/{namespace}/services/http:{name}/proxy/api/v1/{endpoint}"
+                return await client.get(path, **parameters)
+
+            return self._asked(read)
+
+        return ask
+
+    def _asked(self, read: Callable[[ApiClient], Awaitable[T]]) -> T:
+        async def once() -> T:
+            client = ApiClient(self.connection)
+            try:
+                return await read(client)
+            finally:
+                await client.close()
+
+        try:
+            return asyncio.run(once())
+        except ProviderError as error:
+            raise RegionError(f"the cluster doesn't say how it is: {error}") from error
+
+
+@contextmanager
+def region_cluster(engine: Engine, stack: str, outputs: Mapping[str, Any]) -> Generator[RegionCluster]:
+    """Give a stack's cluster, through a tunnel for the while where its API server is private.
+
+    Raises:
+        RegionError: there is no way to it.
+    """
+    try:
+        connection = load(str(outputs["kubeconfig"]))
+        tunnel = tunnel_of(engine, stack, TunnelRecords(), console.note)
+        if tunnel is None or (tunnel.lent() is None and tunnel.server.answers_directly()):
+            yield RegionCluster(connection)
+            return
+        with tunnel.opened() as environment:
+            yield RegionCluster(replace(connection, proxy_url=environment["HTTPS_PROXY"]))
+    except (KeyError, TunnelError, ProviderError) as error:
+        raise RegionError(f"stack {stack}'s cluster can't be reached: {error}") from error
+
+
+def troubles(pod: Mapping[str, Any]) -> Iterator[PodTrouble]:
+    """Give the containers of a pod that wait for what won't come by itself."""
+    status = pod.get("status") or {}
+    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        waits = (container.get("state") or {}).get("waiting") or {}
+        if waits.get("reason") in TROUBLES:
+            yield PodTrouble(pod["metadata"]["name"], waits["reason"], (waits.get("message") or "")[:300])
+
+
+def _workload(deployment: Mapping[str, Any]) -> Workload:
+    status = deployment.get("status") or {}
+    wanted = deployment["spec"].get("replicas", 1)
+    ready = min(status.get("updatedReplicas", 0), status.get("readyReplicas", 0))
+    current = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+    return Workload(deployment["metadata"]["name"], wanted, ready, current)
+
+
+def _restarts(pod: Mapping[str, Any]) -> int:
+    return sum(each["restartCount"] for each in (pod.get("status") or {}).get("containerStatuses") or ())
+
+
+def _gpus(node: Mapping[str, Any]) -> tuple[int, int]:
+    status = node.get("status") or {}
+    return (
+        int((status.get("capacity") or {}).get(_GPU, 0)),
+        int((status.get("allocatable") or {}).get(_GPU, 0)),
+    )
+
+
+def _newest(replica_sets: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Give the uids of the replica sets that have the newest template of their Deployment."""
+    newest: dict[str, tuple[int, str]] = {}
+    for each in replica_sets:
+        metadata = each["metadata"]
+        revision = int((metadata.get("annotations") or {}).get(_REVISION, 0))
+        for owner in metadata.get("ownerReferences") or ():
+            newest[owner["uid"]] = max(newest.get(owner["uid"], (-1, "")), (revision, metadata["uid"]))
+    return {uid for _, uid in newest.values()}

@@ -1,0 +1,101 @@
+"""One stack's `fleet up` as a child process: with its repair, its policies, its tunnel, beside those of other stacks.
+
+A process of its own has its own lines and signals, and can be ended in order when its pods can't run: the engine alone
+would wait for them for ten minutes.
+"""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from fleet.interrupt import Terminated
+from release.errors import RegionError
+from release.gate.check import PodTrouble
+from toolchain.locations import clone_dir
+
+_FLEET: Final = "from fleet.cli import main; main()"
+_LOOK_EVERY_S: Final = 2.0
+TROUBLE_LIMIT_S: Final = 20.0
+"""How long a pod may be in trouble before its release is given up: registries and nodes have hiccups of seconds."""
+_INTERRUPTED: Final = 130
+_LAST_LINES: Final = 30
+
+
+@dataclass
+class StackUpdate:
+    """One update of a stack.
+
+    Attributes:
+        stack: Its name.
+        tell: Is told what the child says, a line each.
+        troubles: What keeps pods of the newest templates from running; raises RegionError where nobody can tell.
+    """
+
+    stack: str
+    tell: Callable[[str], None]
+    troubles: Callable[[], Sequence[PodTrouble]]
+    _process: "subprocess.Popen[str] | None" = None
+    _given_up: str = ""
+    _said: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Bring the stack to what its file says.
+
+        Raises:
+            RegionError: the update failed, or was given up because its pods can't run.
+            Terminated: it was interrupted.
+        """
+        with subprocess.Popen(
+            [sys.executable, "-c", _FLEET, "up", self.stack, "--yes"],
+            cwd=clone_dir(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            self._process = process
+            ended = threading.Event()
+            watcher = threading.Thread(target=self._watch, args=(ended,), daemon=True)
+            watcher.start()
+            try:
+                self._relay(process)
+                process.wait()
+            finally:
+                ended.set()
+                self._process = None
+        if self._given_up:
+            raise RegionError(f"update of {self.stack} given up: {self._given_up}")
+        if process.returncode == _INTERRUPTED:
+            raise Terminated
+        if process.returncode != 0:
+            last = "\n".join(f"  {line}" for line in self._said[-_LAST_LINES:])
+            raise RegionError(f"update of {self.stack} failed:\n{last}")
+
+    def interrupt(self) -> None:
+        """End what is under way in order, as Ctrl-C does."""
+        if (process := self._process) is not None:
+            process.terminate()
+
+    def _relay(self, process: "subprocess.Popen[str]") -> None:
+        for line in process.stderr or ():
+            self._said.append(line.rstrip())
+            self.tell(line.rstrip())
+
+    def _watch(self, ended: threading.Event) -> None:
+        """Give the update up once the same pod has been in trouble for too long."""
+        looks: dict[str, int] = {}
+        while not ended.wait(_LOOK_EVERY_S):
+            try:
+                found = {trouble.pod: trouble for trouble in self.troubles()}
+            except RegionError:
+                continue  # an API server that restarts
+            looks = {pod: looks.get(pod, 0) + 1 for pod in found}
+            for pod, number in looks.items():
+                if number * _LOOK_EVERY_S >= TROUBLE_LIMIT_S and not self._given_up:
+                    trouble = found[pod]
+                    self._given_up = f"pod {pod}: {trouble.reason}: {trouble.message}".rstrip(": ")
+                    self.tell(self._given_up)
+                    self.interrupt()
