@@ -49,12 +49,14 @@ class Rehearsal:
         world: where it happens.
         engine: the engine there.
         policies: arguments by which the engine applies the policy pack, none to leave it out.
+        goes_on: whether an operation goes on with what doesn't depend on what failed.
     """
 
     stack: str
     world: World
     engine: Engine
     policies: tuple[str, ...]
+    goes_on: bool = False
 
     @classmethod
     def open(
@@ -94,7 +96,7 @@ class Rehearsal:
 
     def up(self) -> Summary:
         """Bring the stack up in the simulated cloud."""
-        repair(self.engine, self.stack, backend=f"file://{self.world.folder / 'backend'}", adopts=False)
+        self._repair()
         if not self._is_tunnelled():
             return self._run("up", "--yes", "--skip-preview")
         update = PhasedUpdate(self.engine, self.stack, self.world.stack_file(self.stack), self._tunnels)
@@ -144,6 +146,10 @@ class Rehearsal:
         """
         return self._run("preview", "--expect-no-changes")
 
+    def refresh(self) -> Summary:
+        """Bring the state up to what the simulated cloud holds."""
+        return self._run("refresh", "--yes", "--skip-preview")
+
     def refresh_nothing(self) -> Summary:
         """Look whether the state and the simulated cloud agree.
 
@@ -154,6 +160,7 @@ class Rehearsal:
 
     def down(self) -> Summary:
         """Delete every resource in the simulated cloud."""
+        self._repair()
         return self._run("destroy", "--yes", "--skip-preview")
 
     def holdings(self) -> list[Mapping[str, Any]]:
@@ -186,6 +193,10 @@ class Rehearsal:
         except OSError as error:
             raise FleetError(f"{file} can't be written: {error}") from error
 
+    def _repair(self) -> None:
+        """Make the stack fit for an update after one that was killed, as `fleet up` and `fleet down` do."""
+        repair(self.engine, self.stack, backend=f"file://{self.world.folder / 'backend'}", adopts=False)
+
     @property
     def _tunnels(self) -> TunnelRecords:
         return TunnelRecords(self.world.folder / "tunnels")
@@ -206,4 +217,6 @@ class Rehearsal:
     def _run_by(self, engine: Engine, operation: str, *arguments: str) -> Summary:
         if operation in {"up", "preview"}:
             arguments = (*arguments, *self.policies)
+        if self.goes_on and operation in {"up", "destroy"}:
+            arguments = (*arguments, "--continue-on-error")
         return engine.run(operation, self.stack, UpdateView(console.err, preview=operation == "preview"), *arguments)

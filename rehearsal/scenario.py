@@ -10,6 +10,8 @@
       - type: aws:s3/bucketVersioning:BucketVersioning
         id: weights-*
         set: {versioningConfiguration.status: Suspended}
+    stock:
+      p5.48xlarge: {reservation: 0, on-demand: 2}
 
 Faults are planted before the first operation and met by simulated calls as they come; drift is made behind the engine's
 back once the stack is up.
@@ -25,10 +27,13 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model
 from documents.findings import Finding, SettingsError, explain
 from documents.values import FileModel
 from documents.yaml_text import YamlDocument
+from rehearsal.clusters.stock import Stock
 from rehearsal.journal import Operation
 from rehearsal.mishaps import KILLS, Fault, Moment, Plan, Rule
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+SCHEMA: Final = "scenario.schema.json"
+"""Its name in `schemas/`."""
 _COUNT: Final = Field(ge=1, le=1_000_000)
 
 
@@ -111,6 +116,9 @@ class Scenario(FileModel):
     seed: int = Field(default=0, description="What is drawn is drawn from this")
     faults: tuple[PlantedFault, ...] = ()
     drift: tuple[Drift, ...] = ()
+    stock: Mapping[str, Mapping[str, Annotated[int, Field(ge=0)]]] = Field(
+        default={}, description="Machines that there are, by SKU and rung; what isn't named is never out"
+    )
 
     @classmethod
     def read(cls, file: Path) -> "Scenario":
@@ -127,6 +135,11 @@ class Scenario(FileModel):
             return TypeAdapter(cls).validate_python(document.content)
         except ValidationError as error:
             raise explain(error, cls, file=document.file, lines=document.lines, namespace="") from error
+
+    def plant(self, world: Path) -> None:
+        """Let a world's simulators meet all of this but the drift, in place of what they were to meet before."""
+        self.plan().write(world)
+        Stock(self.stock).write(world)
 
     def plan(self) -> Plan:
         """Give the faults as the simulators take them."""

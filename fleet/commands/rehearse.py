@@ -1,6 +1,7 @@
 """`fleet rehearse`: a stack's life against simulated clouds."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,9 +13,11 @@ from rehearsal.clusters.mode import ClusterMode
 
 if TYPE_CHECKING:
     from fleet.engine import Summary
+    from fleet.faults import Weathered
     from fleet.life import Played
     from fleet.rehearse import Rehearsal
     from infra.config import StackSettings
+    from rehearsal.scenario import Scenario
 
 _REHEARSE = """Bring a cloud's stack up in a simulated account; nothing outside of this machine is touched.
 
@@ -24,6 +27,13 @@ empty account; --continue goes on from what the last one left.
 With --lifecycle the last stack lives a whole life instead: up, nothing to change, a tenant added, a GPU pool's machine
 changed, down with its data, up again. What each act must do and leave alone is checked; the stacks named before it are
 brought up first, and must be untouched at the end.
+
+With --scenario the simulated clouds refuse, stock out, time out or die as the file says; what it changes behind the
+engine's back is found by a refresh and put right by another update. An update that fails is repeated until one doesn't,
+as long as each met another fault.
+
+With --faults each creation, change and deletion of the last stack fails once, in a way that --seed draws, and the
+engine is killed at every tenth. The stack must become what it is without them; --sample fails so many of each only.
 
 Examples:
 
@@ -35,6 +45,8 @@ Examples:
     fleet rehearse gcp-europe-west4 --lifecycle     # every act of a stack's life
     fleet rehearse aws-us-east-1 aws-us-west-2 --lifecycle --world pair   # the second one's, beside the first
     fleet rehearse aws-eu-central-1 --files examples/smallest-region --lifecycle --timeline
+    fleet rehearse gcp-europe-west4 --scenario rehearsal/scenarios/killed.yaml
+    fleet rehearse gcp-europe-west4 --faults --sample 20 --seed 7
 """
 
 
@@ -50,6 +62,10 @@ def rehearse(
     lifecycle: Annotated[bool, typer.Option("--lifecycle", help="Play the last stack's whole life")] = False,
     goes_on: Annotated[bool, typer.Option("--continue", help="Go on from what the last rehearsal left")] = False,
     down: Annotated[bool, typer.Option("--down", help="Afterwards delete everything")] = False,
+    scenario: Annotated[Path | None, typer.Option(help="File that says what goes wrong")] = None,
+    faults: Annotated[bool, typer.Option("--faults", help="Let each of the last stack's operations fail once")] = False,
+    seed: Annotated[int, typer.Option(help="What --faults draws from")] = 0,
+    sample: Annotated[int | None, typer.Option(min=1, help="With --faults: so many operations of each kind")] = None,
     timeline: Annotated[bool, typer.Option("--timeline", help="Show when each resource was under way")] = False,
     export: Annotated[Path | None, typer.Option(help="Write the last stack's state to this file")] = None,
     policies: Annotated[bool, typer.Option(help="Apply the policy pack")] = True,
@@ -66,6 +82,13 @@ def rehearse(
     settings = _settings(stacks, files)
     *before, last = settings
     place = World.named(world or last)
+    planted = _scenario(scenario, faults=faults)
+    if faults:
+        from fleet.drill import Drill  # noqa: PLC0415
+
+        drill = Drill(settings, files=files, policies=policy_arguments() if policies else (), clusters=clusters)
+        _tell_faults(last, drill.play(place, seed=seed, sample=sample), as_json=as_json)
+        return
     report: list[Mapping[str, Any]] = []
     with ExitStack() as held:
         held.enter_context(place.held())
@@ -88,7 +111,11 @@ def rehearse(
             neighbours.append(opened(stack))
             report.append(_brought_up(neighbours[-1], down=down, timeline=timeline))
         rehearsal, problems = opened(last), ()
-        if lifecycle:
+        if planted is not None:
+            from fleet.played_scenario import play  # noqa: PLC0415
+
+            report.append(play(rehearsal, planted))
+        elif lifecycle:
             played, problems = _lived(rehearsal, settings[last], neighbours, timeline=timeline)
             report.append(played)
         else:
@@ -114,6 +141,57 @@ def _settings(stacks: Sequence[str], files: Path | None) -> "dict[str, StackSett
         if not plays(each):
             raise console.FleetError(f"stack {stack} is this machine itself, and nothing simulated: `fleet up {stack}`")
     return settings
+
+
+def _scenario(file: Path | None, *, faults: bool) -> "Scenario | None":
+    """Read what is to go wrong, before anything begins."""
+    if file is None:
+        return None
+    if faults:
+        raise console.FleetError("--faults plants faults of its own: leave --scenario out, or --faults")
+    from rehearsal.scenario import Scenario  # noqa: PLC0415
+
+    return Scenario.read(file)
+
+
+def _tell_faults(stack: str, played: "Iterable[Weathered]", *, as_json: bool) -> None:
+    """Show stage by stage what was met and healed.
+
+    Raises:
+        FleetError: a stage isn't what it is without faults.
+    """
+    stages = []
+    for stage in played:
+        met = f"{stage.faulted} of {stage.possible} operations met a fault"
+        console.step(f"{stage.stage} of {stack} (simulated): {met}, {_healed(stage)}")
+        for problem in stage.problems:
+            console.note(f"  problem: {problem}")
+        stages.append(stage)
+    kinds = sum((Counter(stage.met) for stage in stages), Counter[str]())
+    if as_json:
+        console.json_result({"stack": stack, "simulated": True, "stages": [stage.as_data() for stage in stages]})
+    else:
+        console.table(
+            ["stage", "possible", "planned", "met a fault", "runs", "result"],
+            [
+                (
+                    str(stage.stage),
+                    stage.possible,
+                    stage.planned,
+                    stage.faulted,
+                    stage.runs,
+                    _healed(stage),
+                )
+                for stage in stages
+            ],
+        )
+        console.note(f"faults met: {', '.join(f'{number} {kind}' for kind, number in sorted(kinds.items()))}")
+    if problems := [f"{stage.stage}: {problem}" for stage in stages for problem in stage.problems]:
+        raise console.FleetError("\n".join(f"{stack}: {problem}" for problem in problems))
+
+
+def _healed(stage: "Weathered") -> str:
+    return f"{len(stage.problems)} problems" if stage.problems else "all healed"
 
 
 def _brought_up(rehearsal: "Rehearsal", *, down: bool, timeline: bool) -> Mapping[str, Any]:
