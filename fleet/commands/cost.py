@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fleet.cost.budget import BudgetCheck
     from fleet.cost.estimate import Amount, Estimate
 
-_COST = """Estimate what a region costs in a month, from its file alone: no cloud is asked.
+_COST = """Estimate what a region, or all regions of an account, cost in a month, from their files alone.
 
 Least is with every pool at its minimum, most with every rung at its maximum, expected in between (--load). Prices are
 dated, on demand, without tax and discounts; what has no known price is told, and not in the sums.
@@ -22,6 +22,7 @@ Examples:
 
     fleet cost aws-us-east-1
     fleet cost aws-us-east-1 --json
+    fleet cost aws-account                                    # every region of the account, against its budget
     fleet cost aws-us-east-1 --against main --markdown        # what a pull request changes
     fleet cost aws-us-east-1 --against examples/three-cloud-production/Pulumi.aws-us-east-1.yaml
     fleet cost azure-westeurope --refresh                     # read the cloud's price list first
@@ -34,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def cost(
-    stack: Annotated[str, typer.Argument(help="Region stack")],
+    stack: Annotated[str, typer.Argument(help="Region stack, or an account's")],
     against: Annotated[str, typer.Option(help="Show the difference to a commit, branch, tag or stack file")] = "",
     markdown: Annotated[bool, typer.Option(help="With --against: a table for a pull request")] = False,
     load: Annotated[float, typer.Option(min=0, max=1, help="How far from least to most pools are, on average")] = 0.5,
@@ -50,7 +51,7 @@ def cost(
     from fleet.cost.revision import settings_at  # noqa: PLC0415
     from fleet.cost.usage import Assumptions  # noqa: PLC0415
     from fleet.stacks import stack_file  # noqa: PLC0415
-    from infra.config import from_stack_file  # noqa: PLC0415
+    from infra.config import StackKind, from_stack_file  # noqa: PLC0415
 
     if markdown and not against:
         raise console.FleetError("--markdown is a difference: name what it is against (--against main)")
@@ -59,10 +60,13 @@ def cost(
     assumptions = Assumptions(load, egress_gb, nat_gb, object_gb)
     if refresh:
         _refresh(settings.cloud, settings.region)
-    found = estimate(stack, settings, assumptions)
     account = budget.account_of(settings, file.parent)
     estimates = [estimate(name, each, assumptions) for name, each in account.regions.items()]
     of_account = budget.account_check(account, estimates)
+    if settings.kind is StackKind.ACCOUNT and not against:
+        _show_account(estimates, of_account, as_json=as_json)
+        return
+    found = estimate(stack, settings, assumptions)
     checks = [*([of_account] if of_account is not None else []), *budget.tenant_checks(settings.tenants, found)]
     if not against:
         if as_json:
@@ -124,22 +128,7 @@ def _show(found: "Estimate", checks: "Sequence[BudgetCheck]") -> None:
             ["tenant, with its share of what all use", "least", "expected", "most"],
             [(name, *_three(amount)) for name, amount in largest_first(tenants)],
         )
-    if checks:
-        console.out.print()
-        console.table(
-            ["budget of", "dollars a month", "expected", "most", "verdict", "alarms that an expected month sets off"],
-            [
-                (
-                    check.of,
-                    f"{check.monthly_usd:,}",
-                    f"{check.amount.expected:,.0f}",
-                    f"{check.amount.high:,.0f}",
-                    check.verdict,
-                    ", ".join(f"{share:.0%}" for share in check.alarms) or "none",
-                )
-                for check in checks
-            ],
-        )
+    _show_budgets(checks)
     console.note(
         f"assumed: pools {assumed.load:.0%} of the way up, {assumed.egress_gb:,.0f} GB out, {assumed.nat_gb:,.0f} GB "
         f"through NAT, {assumed.object_gb:,.0f} GB stored; prices on demand, without tax and discounts"
@@ -149,6 +138,42 @@ def _show(found: "Estimate", checks: "Sequence[BudgetCheck]") -> None:
     if found.elsewhere:
         told = {f"{line.usage.sku or line.usage.part} ({line.rate.region})" for line in found.elsewhere if line.rate}
         console.note(f"at another region's price: {', '.join(sorted(told))}")
+
+
+def _show_budgets(checks: "Sequence[BudgetCheck]") -> None:
+    if not checks:
+        return
+    console.out.print()
+    console.table(
+        ["budget of", "dollars a month", "expected", "most", "verdict", "alarms in an expected month"],
+        [
+            (
+                check.of,
+                f"{check.monthly_usd:,}",
+                f"{check.amount.expected:,.0f}",
+                f"{check.amount.high:,.0f}",
+                check.verdict,
+                ", ".join(f"{share:.0%}" for share in check.alarms) or "none",
+            )
+            for check in checks
+        ],
+    )
+
+
+def _show_account(estimates: "Sequence[Estimate]", check: "BudgetCheck | None", *, as_json: bool) -> None:
+    checks = [] if check is None else [check]
+    if as_json:
+        regions = {each.stack: asdict(each.total) for each in estimates}
+        console.json_result({"regions": regions, "budgets": [_budget_json(each) for each in checks]})
+        return
+    console.table(["region stack", "least", "expected", "most"], [(one.stack, *_three(one.total)) for one in estimates])
+    _show_budgets(checks)
+    if check is None:
+        console.note("the account's file has no modelfleet:budget to hold this against")
+
+
+def _budget_json(check: "BudgetCheck") -> dict[str, Any]:
+    return asdict(check) | {"verdict": check.verdict, "alarms": check.alarms}
 
 
 def _three(amount: "Amount") -> tuple[str, str, str]:
@@ -169,7 +194,7 @@ def _as_json(found: "Estimate", checks: "Sequence[BudgetCheck]") -> dict[str, An
         "parts": {name: asdict(amount) for name, amount in found.by_part().items()},
         "pools": {name: asdict(amount) for name, amount in found.by_pool().items() if name},
         "tenants": {name: asdict(amount) for name, amount in found.by_tenant().items()},
-        "budgets": [asdict(check) | {"verdict": check.verdict, "alarms": check.alarms} for check in checks],
+        "budgets": [_budget_json(check) for check in checks],
         "lines": [
             asdict(line.usage)
             | {"amount": asdict(line.amount), "rate": None if line.rate is None else asdict(line.rate)}

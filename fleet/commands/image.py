@@ -9,7 +9,7 @@ import typer
 from fleet import console
 
 if TYPE_CHECKING:
-    from toolchain.images import BuiltImage
+    from toolchain.images import Accelerator, BuiltImage
 
 app = typer.Typer(help="Container images: build, check, push, sign, verify.", no_args_is_help=True)
 
@@ -17,6 +17,7 @@ _COLUMNS = ["image", "reference", "MB"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program")]
 Reference = Annotated[str, typer.Argument(help="Image in a registry, by digest, as `fleet image push` prints it")]
+ForGpus = Annotated[bool, typer.Option("--cuda", help="The model server for GPUs: with NVIDIA's libraries")]
 Names = Annotated[list[str] | None, typer.Argument(help="Images (folders under images/); all by default")]
 
 
@@ -24,7 +25,8 @@ Names = Annotated[list[str] | None, typer.Argument(help="Images (folders under i
 def build(
     names: Names = None,
     base: Annotated[str | None, typer.Option(help="Base image by digest, where a registry is reachable")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
+    cuda: ForGpus = False,
+    as_json: AsJson = False,
 ) -> None:
     """Build images; what is built already is taken as it is.
 
@@ -32,16 +34,21 @@ def build(
         fleet image build
 
         fleet image build server --base registry.example/python@sha256:...
+
+        fleet image build server --cuda
     """
     from toolchain import images  # noqa: PLC0415 - not needed for --help
 
-    built = [images.build(name, base=base, on_progress=console.note) for name in names or sorted(images.RECIPES)]
+    built = [
+        images.build(name, base=base, accelerator=_accelerator(cuda=cuda), on_progress=console.note)
+        for name in names or sorted(images.RECIPES)
+    ]
     console.result([_row(image) for image in built], _COLUMNS, as_json=as_json)
 
 
 @app.command(name="list")
 def list_images(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the images on this disk, the newest first.
 
@@ -57,18 +64,22 @@ def list_images(
 def push(
     registry: Annotated[str, typer.Argument(help="Registry and optional path, such as registry.example/team")],
     names: Names = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
+    cuda: ForGpus = False,
+    as_json: AsJson = False,
 ) -> None:
     """Build images and push them; prints the references by digest.
 
-    Example:
+    Examples:
         fleet image push localhost:5000
+
+        fleet image push registry.example/models server --cuda
     """
     from toolchain import images  # noqa: PLC0415
 
     pushed = {}
     for name in names or sorted(images.RECIPES):
-        pushed[name] = images.push(images.build(name, on_progress=console.note), registry)
+        image = images.build(name, accelerator=_accelerator(cuda=cuda), on_progress=console.note)
+        pushed[name] = images.push(image, registry)
         if not as_json:
             console.out.print(pushed[name], markup=False, soft_wrap=True)
     if as_json:
@@ -76,7 +87,7 @@ def push(
 
 
 @app.command()
-def check(names: Names = None, as_json: AsJson = False) -> None:
+def check(names: Names = None, cuda: ForGpus = False, as_json: AsJson = False) -> None:
     """Check built images: their user, programs, labels and size, and packages against uv.lock.
 
     Fails where one breaks a rule. Known faults of packages are not looked up: that takes a service of vulnerabilities
@@ -93,7 +104,7 @@ def check(names: Names = None, as_json: AsJson = False) -> None:
 
     rows = []
     for name in names or sorted(images.RECIPES):
-        image = images.build(name, on_progress=console.note)
+        image = images.build(name, accelerator=_accelerator(cuda=cuda), on_progress=console.note)
         contents = read_contents(image)
         broken = findings(image, contents)
         rows.append(
@@ -187,6 +198,12 @@ def verify(
     verified = verify_shipment(reference, Identity(identity) if key is None else KeyFile(key))
     row = asdict(verified) | {"commit": verified.commit or "a changed checkout"}
     console.result([row], ["reference", "packages", "commit", "builder"], as_json=as_json)
+
+
+def _accelerator(*, cuda: bool) -> "Accelerator":
+    from toolchain.images import Accelerator  # noqa: PLC0415
+
+    return Accelerator.CUDA if cuda else Accelerator.CPU
 
 
 def _row(image: "BuiltImage") -> dict[str, object]:

@@ -66,6 +66,9 @@ def test_the_account_s_budget_is_held_against_all_its_regions(fleet: Fleet, writ
     assert 30_624 < check["amount"]["expected"] < check["amount"]["high"]
     assert check["verdict"] == "over"
     assert check["alarms"] == [0.5, 0.8, 1.0]
+    told = result(fleet("account", "--json"))
+    assert told["budgets"] == [check]
+    assert sum(region["expected"] for region in told["regions"].values()) == pytest.approx(check["amount"]["expected"])
 
 
 def test_a_pull_request_shows_the_difference(
