@@ -17,6 +17,7 @@ from fleet.commands import (
     release,
     review,
     stack,
+    sweep,
     tenant,
     tools,
     tunnel,
@@ -34,6 +35,7 @@ app = typer.Typer(
 stack.register(app)
 bootstrap.register(app)
 rehearse.register(app)
+sweep.register(app)
 cost.register(app)
 quota.register(app)
 tools.register(app)

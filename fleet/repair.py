@@ -1,7 +1,7 @@
 """Makes a stack fit for the next update after one that was killed: its lock, and what it was in the middle of.
 
 A stack's own plugins find an object that they made before (same name, same field manager, same cluster) and take
-it over, so that forgetting a half-done creation loses nothing. In a cloud that is not so: there the engine asks.
+it over, so that forgetting a half-done creation loses nothing. In a cloud that is not so: there `fleet.pending` asks.
 """
 
 import json
@@ -14,24 +14,45 @@ from urllib.parse import unquote, urlparse
 from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine
+from fleet.pending import NO_DECISIONS, Decisions, Settled, settle
+from rehearsal.guard import WORLD_VARIABLE
+from toolchain.locations import state_dir
 
 
 class StackLockedError(FleetError):
     """An engine that lives, or one of another machine, holds the stack."""
 
 
-def repair(engine: Engine, stack: str, *, backend: str, adopts: bool) -> None:
-    """Release a dead update's lock and, where plugins adopt what they made, forget its pending operations.
+def repair(
+    engine: Engine, stack: str, *, backend: str, adopts: bool, decisions: Decisions = NO_DECISIONS
+) -> Settled | None:
+    """Release a dead update's lock, and find out what became of what it was doing.
 
     Args:
         engine: The engine of the stack's flavour.
         stack: The stack; it exists.
         backend: URL of the state backend; only locks of file backends name their holder.
-        adopts: Whether every plugin of this stack takes over what it made before.
+        adopts: Whether every plugin of this stack takes over what it made before, so that none needs to be asked.
+        decisions: What a person knows of pending creations.
+
+    Returns:
+        What became of what was pending; None where nothing was, or nothing had to be asked.
 
     Raises:
         StackLockedError: the stack is in use.
+        PendingUnknownError: no plugin can tell whether something was made.
     """
+    _release(stack, backend)
+    if adopts:
+        _forget_pending(engine, stack)
+        return None
+    settled = settle(engine, stack, workplace(engine), decisions)
+    if settled is not None:
+        _tell(stack, settled)
+    return settled
+
+
+def _release(stack: str, backend: str) -> None:
     locks = list(_locks(backend, stack))
     if alive := [lock for lock in locks if not _is_dead(lock)]:
         raise StackLockedError(
@@ -40,9 +61,11 @@ def repair(engine: Engine, stack: str, *, backend: str, adopts: bool) -> None:
         )
     if locks:
         console.note(f"the last update of {stack} was killed; its lock is released")
-        engine.cancel(stack)
-    if not adopts:
-        return
+        for lock in locks:  # not `pulumi cancel`, which takes the lock of whoever came meanwhile too
+            lock.unlink(missing_ok=True)
+
+
+def _forget_pending(engine: Engine, stack: str) -> None:
     checkpoint = engine.export(stack)
     pending = checkpoint["deployment"].pop("pending_operations", None)
     if pending:
@@ -50,6 +73,28 @@ def repair(engine: Engine, stack: str, *, backend: str, adopts: bool) -> None:
             f"the last update of {stack} ended in the middle of its work ({len(pending)} resources): taken up again"
         )
         engine.import_(stack, checkpoint)
+
+
+def workplace(engine: Engine) -> Path:
+    """Give a folder for scratch stacks; in a rehearsal plugins work for its own backends only."""
+    if world := engine.environment.get(WORLD_VARIABLE):
+        return Path(world) / "buckets"
+    return state_dir() / "pulumi" / "scratch"
+
+
+def _tell(stack: str, settled: Settled) -> None:
+    console.note(f"the last update of {stack} ended in the middle of its work; what became of that:")
+    for urn, resource_id in settled.adopted.items():
+        console.note(f"  {_short(urn)} was made ({resource_id}): it is in the state now")
+    for urn in settled.never_made:
+        console.note(f"  {_short(urn)} was not made")
+    for urn in settled.gone:
+        console.note(f"  {_short(urn)} was deleted")
+
+
+def _short(urn: str) -> str:
+    kind, _, name = urn.split("::", 2)[2].partition("::")
+    return f"{kind.rpartition('$')[2]} {name}"
 
 
 def _locks(backend: str, stack: str) -> Iterator[Path]:

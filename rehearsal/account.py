@@ -198,6 +198,15 @@ class Account:
         ).fetchall()
         return [_resource(row) for row in rows]
 
+    def living(self) -> list[Resource]:
+        """Give all that lives, by type and id."""
+        rows = self._database.execute(
+            f"SELECT {_COLUMNS} FROM resources"  # noqa: S608 - no value in it
+            " WHERE cloud = ? AND account = ? AND afterlife IS NULL ORDER BY type, id",
+            (self._cloud, self._account),
+        ).fetchall()
+        return [_resource(row) for row in rows]
+
     def delete(self, gone: Resource, *, nested: bool = False, cluster: str = "") -> None:
         """Delete a resource, or let it live on as its `afterlife` says; one that is gone already is no error.
 

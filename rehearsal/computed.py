@@ -1,5 +1,6 @@
 """What a cloud computes: ids and outputs, from a type's row and from what its SDK publishes."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -33,6 +34,62 @@ class Scope:
         return {"account": self.account, "region": self.region, "config": self.config}
 
 
+def scope_of(cloud: Cloud, config: Mapping[str, Any], rehearsal: Mapping[str, Any]) -> Scope:
+    """Tell from a provider's configuration where it works.
+
+    Args:
+        cloud: the tables.
+        config: the provider's inputs, as the engine hands them over.
+        rehearsal: what counts where they don't say; empty in the world.
+
+    Raises:
+        PlaceUnknownError: nothing says what account that is.
+    """
+    known = {"config": {key: _parsed(value) for key, value in config.items()}, "rehearsal": rehearsal}
+    account = first_filled(cloud.account, known)
+    return Scope(account=account, region=first_filled(cloud.region, known), config=known["config"])
+
+
+def place_known(
+    cloud: Cloud, row: Row, token: str, scope: Scope, *, inputs: Mapping[str, Any], logical_name: str, seed: str = ""
+) -> dict[str, Any]:
+    """Give what the template of a resource's id may name.
+
+    Args:
+        cloud: the tables.
+        row: what is particular to the type.
+        token: the type.
+        scope: where it is made.
+        inputs: the checked inputs, without secrets' marks.
+        logical_name: the resource's name in the program.
+        seed: what random values are drawn from.
+    """
+    _, module, class_name = token.split(":", 2)
+    given = {key: value for key, value in inputs.items() if value is not None}
+    return {
+        **scope.known(),
+        **{key: fill(template, scope.known(), seed) for key, template in cloud.input_defaults.items()},
+        "module": module.split("/", maxsplit=1)[0],
+        "class": class_name,
+        "label": given.get(row.name or "name", logical_name),
+        **given,
+    }
+
+
+def first_filled(templates: tuple[str, ...], known: Mapping[str, Any]) -> str:
+    """Give the first of some templates whose places are all known.
+
+    Raises:
+        PlaceUnknownError: there is none.
+    """
+    for template in templates:
+        try:
+            return fill(template, known, "")
+        except PlaceUnknownError:
+            continue
+    raise PlaceUnknownError(" or ".join(templates))
+
+
 def compute(
     cloud: Cloud,
     row: Row,
@@ -59,16 +116,8 @@ def compute(
     Raises:
         PlaceUnknownError: the id names an input that isn't there.
     """
-    _, module, class_name = schema.token.split(":", 2)
     given = {key: value for key, value in inputs.items() if value is not None}
-    known: dict[str, Any] = {
-        **scope.known(),
-        **{key: fill(template, scope.known(), seed) for key, template in cloud.input_defaults.items()},
-        "module": module.split("/", maxsplit=1)[0],
-        "class": class_name,
-        "label": given.get(row.name or "name", logical_name),
-        **given,
-    }
+    known = place_known(cloud, row, schema.token, scope, inputs=inputs, logical_name=logical_name, seed=seed)
     known["id"] = self_id if self_id is not None else fill(row.id, known, seed)
     outputs: dict[str, Any] = {}
     for key, template in (*_common(cloud, schema), *row.outputs.items()):
@@ -100,6 +149,16 @@ def is_computed(schema: ResourceSchema, row: Row, cloud: Cloud, key: str) -> boo
     """Tell whether the cloud gives an output, where the program doesn't."""
     published = schema.outputs.get(key)
     return key in row.outputs or (published is not None and (published.required or key in cloud.common_outputs))
+
+
+def _parsed(value: Any) -> Any:
+    """Give a configuration value: bridged plugins get everything but texts as JSON in a text."""
+    if not isinstance(value, str) or value[:1] not in {"[", "{", '"'}:
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def _common(cloud: Cloud, schema: ResourceSchema) -> list[tuple[str, Any]]:

@@ -1,6 +1,7 @@
 """The plugin of a simulated cloud: the engine's calls, answered from the cloud's tables and the account's memory."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,14 +10,14 @@ from typing import Any
 from catalog import KEPT
 from rehearsal import dependents, guard
 from rehearsal.account import Claim, Recovery, Resource, fingerprint
-from rehearsal.computed import Scope, compute, is_computed, overlaid
+from rehearsal.computed import Scope, compute, first_filled, is_computed, overlaid, place_known, scope_of
 from rehearsal.differences import compare
 from rehearsal.inputs import Finding, check_inputs
 from rehearsal.naming import name_resource
 from rehearsal.remembering import RememberingProvider, world
 from rehearsal.sdk_schema import ResourceSchema, UnknownTypeError, load
 from rehearsal.simulated import MARK
-from rehearsal.table import Cloud, Listed, Row
+from rehearsal.table import Cloud, Listed, ListedByTag, Row
 from rehearsal.template import PlaceUnknownError, fill, look_up
 from toolchain.provider.interface import (
     CheckFailure,
@@ -30,6 +31,8 @@ from toolchain.provider.interface import (
     DiffResult,
     InvokeResult,
     ProviderError,
+    ReadRequest,
+    ReadResult,
     Severity,
     UpdateRequest,
 )
@@ -65,13 +68,12 @@ class SimulatedCloud(RememberingProvider):
         """Learn which account and region this is, and open the account's memory."""
         del context
         self.require_rehearsal()
-        known = {
-            "config": {key: _parsed(value) for key, value in reveal(config).items()},
-            "rehearsal": json.loads((world() / guard.MARK).read_text(encoding="utf-8") or "{}"),
-        }
-        account = _first(self._cloud.account, known)
-        self._scope = Scope(account=account, region=_first(self._cloud.region, known), config=known["config"])
-        self.open_memory(account)
+        told = json.loads((world() / guard.MARK).read_text(encoding="utf-8") or "{}")
+        try:
+            self._scope = scope_of(self._cloud, reveal(config), told)
+        except PlaceUnknownError as error:
+            raise ProviderError(f"the provider's configuration must give one of {error}") from error
+        self.open_memory(self._scope.account)
 
     async def check(self, request: CheckRequest, context: Context) -> CheckResult:
         """Name the resource where the program doesn't, then look for whatever the cloud would refuse."""
@@ -151,6 +153,19 @@ class SimulatedCloud(RememberingProvider):
         self.change(Resource(request.type, request.id, request.news, outputs, region))
         return outputs
 
+    async def read(self, request: ReadRequest, context: Context) -> ReadResult:
+        """Read a resource; one of which nothing but the id is known is an import, which may call it otherwise."""
+        row = self._cloud.row(request.type)
+        if row.imports and not request.outputs:
+            for held in self.memory.of_type(request.type):
+                known = place_known(
+                    self._cloud, row, request.type, self._scope, inputs=held.inputs, logical_name=request.name
+                )
+                with contextlib.suppress(PlaceUnknownError):
+                    if first_filled(row.imports, known | {"id": held.id}) == request.id:
+                        return await super().read(replace(request, id=held.id), context)
+        return await super().read(request, context)
+
     async def delete(self, request: DeleteRequest, context: Context) -> None:
         """Delete it, or leave what the cloud leaves."""
         row = self._cloud.row(request.type)
@@ -193,7 +208,10 @@ class SimulatedCloud(RememberingProvider):
         given = reveal(arguments)
         known = {**given, "arguments": given, **self._scope.known()}
         seed = f"{token}/{json.dumps(given, sort_keys=True)}"
-        listed = {key: self._list(value, known) for key, value in answer.items() if isinstance(value, Listed)}
+        listed: dict[str, list[Any]] = {
+            key: self._list(value, known) for key, value in answer.items() if isinstance(value, Listed)
+        }
+        listed |= {key: self._list_tagged(given) for key, value in answer.items() if isinstance(value, ListedByTag)}
         drawn = {key: value for key, value in answer.items() if key not in listed}
         return InvokeResult({**given, **fill(drawn, known, seed), **listed})
 
@@ -209,6 +227,21 @@ class SimulatedCloud(RememberingProvider):
             for held in self.memory.of_type(listed.type)
             if all(look_up({**held.outputs, "id": held.id}, path) == value for path, value in wanted.items())
         ]
+
+    def _list_tagged(self, given: Mapping[str, Any]) -> list[Any]:
+        """Give what Resource Groups Tagging lists: what lives in the region and has every tag that is asked for."""
+        region = str(given.get("region") or self._scope.region)
+        wanted = {each["key"]: set(each.get("values") or ()) for each in given.get("tagFilters") or ()}
+        found: list[Any] = []
+        for held in self.memory.living():
+            tags = held.outputs.get("tags")
+            if held.region not in {region, ""} or not isinstance(tags, Mapping):
+                continue
+            if all(key in tags and (not values or tags[key] in values) for key, values in wanted.items()):
+                known = {**self._scope.known(), **held.outputs, "id": held.id, "region": region}
+                arn = held.outputs.get("arn") or fill(self._cloud.row(held.type).arn, known, "")
+                found.append({"resourceArn": arn, "tags": dict(tags), "complianceDetails": []})
+        return [each for each in found if each["resourceArn"]]
 
     async def _schema(self, token: str) -> ResourceSchema:
         try:
@@ -239,26 +272,6 @@ class SimulatedCloud(RememberingProvider):
             for key, value in outputs.items()
             if key in schema.outputs or key in row.outputs or key in inputs or key == MARK
         }
-
-
-def _parsed(value: Any) -> Any:
-    """Give a configuration value: bridged plugins get everything but texts as JSON in a text."""
-    if not isinstance(value, str) or value[:1] not in {"[", "{", '"'}:
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def _first(templates: tuple[str, ...], known: Mapping[str, Any]) -> str:
-    """Give the first of some templates whose places are all known."""
-    for template in templates:
-        try:
-            return fill(template, known, "")
-        except PlaceUnknownError:
-            continue
-    raise ProviderError(f"the provider's configuration must give one of {', '.join(templates)}")
 
 
 def _failure(finding: Finding) -> CheckFailure:

@@ -34,6 +34,9 @@ class Row:
         inside: template of the type and id, joined by a space, of the resource whose deletion takes this one along.
         cluster: template of what names the Kubernetes cluster that this is; its objects go with it.
         everywhere: whether its id is unique in all regions of a cloud that keeps each region for itself.
+        imports: templates of what an import calls it where that isn't its id, as its page of the registry says under
+            "Import"; the first that can be filled counts.
+        arn: template of its ARN in AWS's list of tagged resources, where no output `arn` has it.
     """
 
     id: str
@@ -50,6 +53,13 @@ class Row:
     inside: str = ""
     cluster: str = ""
     everywhere: bool = False
+    imports: tuple[str, ...] = ()
+    arn: str = ""
+
+
+@dataclass(frozen=True)
+class ListedByTag:
+    """A function's answer from what the account holds in a region: ARN and tags of all that have what is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ Versions and image ids are made up in the services' formats: what a rehearsal ne
 from collections.abc import Mapping
 from typing import Any, Final
 
+from rehearsal.table import Listed, ListedByTag
 from rehearsal.template import From
 
 _IMAGE: Final = {
@@ -71,6 +72,17 @@ FUNCTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "aws:cloudfront/getResponseHeadersPolicy:getResponseHeadersPolicy": {
         "id": "{uuid:policy}",
         "etag": "E{capitals:12}",
+    },
+    "aws:ec2/getVpc:getVpc": {
+        "cidrBlockAssociations": Listed(
+            type="aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation",
+            where={"vpcId": "{id}"},
+            each={"associationId": "{id}", "cidrBlock": "{cidrBlock}", "state": "associated"},
+        ),
+    },
+    "aws:resourcegroupstaggingapi/getResources:getResources": {
+        "id": "{region}",
+        "resourceTagMappingLists": ListedByTag(),
     },
     "aws:elb/getServiceAccount:getServiceAccount": {"id": "{digits:12}", "arn": "arn:aws:iam::{digits:12}:root"},
 }

@@ -52,6 +52,7 @@ NETWORK_ROWS: Final[Mapping[str, Row]] = {
         id="nat-{hex:17}",
         outputs={"publicIp": "{address:203.0}", "privateIp": "{address:10.0}", "networkInterfaceId": "eni-{hex:17}"},
         replaces=("subnetId", "allocationId", "connectivityType"),
+        arn="arn:aws:ec2:{region}:{account}:natgateway/{id}",
     ),
     "aws:ec2/routeTable:RouteTable": Row(id="rtb-{hex:17}", outputs=_arn("route-table/{id}"), replaces=("vpcId",)),
     "aws:ec2/route:Route": Row(
@@ -59,9 +60,16 @@ NETWORK_ROWS: Final[Mapping[str, Row]] = {
         unique="{routeTableId}/{?destinationCidrBlock}{?destinationIpv6CidrBlock}{?destinationPrefixListId}",
         outputs={"origin": "CreateRoute", "state": "active"},
         replaces=("routeTableId", "destinationCidrBlock", "destinationIpv6CidrBlock", "destinationPrefixListId"),
+        imports=(
+            "{routeTableId}_{destinationCidrBlock}",
+            "{routeTableId}_{destinationIpv6CidrBlock}",
+            "{routeTableId}_{destinationPrefixListId}",
+        ),
     ),
     "aws:ec2/routeTableAssociation:RouteTableAssociation": Row(
-        id="rtbassoc-{hex:17}", replaces=("subnetId", "gatewayId")
+        id="rtbassoc-{hex:17}",
+        replaces=("subnetId", "gatewayId"),
+        imports=("{subnetId}/{routeTableId}", "{gatewayId}/{routeTableId}"),
     ),
     "aws:ec2/securityGroup:SecurityGroup": Row(
         id="sg-{hex:17}",
@@ -71,7 +79,7 @@ NETWORK_ROWS: Final[Mapping[str, Row]] = {
         replaces=("vpcId", "description"),
     ),
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": Row(
-        id="sg-{hex:17}", unique="{vpcId}", outputs=_arn("security-group/{id}"), replaces=("vpcId",)
+        id="sg-{hex:17}", unique="{vpcId}", outputs=_arn("security-group/{id}"), replaces=("vpcId",), shared=True
     ),
     "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl": Row(id="{defaultNetworkAclId}", replaces=("defaultNetworkAclId",)),
     "aws:ec2/defaultRouteTable:DefaultRouteTable": Row(id="{defaultRouteTableId}", replaces=("defaultRouteTableId",)),
@@ -131,7 +139,10 @@ NETWORK_ROWS: Final[Mapping[str, Row]] = {
         outputs=_arn("capacity-reservation/{id}"),
         replaces=("availabilityZone", "instanceType", "instancePlatform", "tenancy"),
     ),
-    "aws:ebs/encryptionByDefault:EncryptionByDefault": Row(id="terraform-{hex:26}", unique="{region}"),
+    "aws:ebs/encryptionByDefault:EncryptionByDefault": Row(id="terraform-{hex:26}", unique="{region}", shared=True),
+    "aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess": Row(id="{region}", shared=True),
+    "aws:ec2/imageBlockPublicAccess:ImageBlockPublicAccess": Row(id="{region}", shared=True),
+    "aws:ec2/instanceMetadataDefaults:InstanceMetadataDefaults": Row(id="{region}", shared=True),
     "aws:ebs/defaultKmsKey:DefaultKmsKey": Row(id="{keyArn}", unique="{region}", replaces=("keyArn",)),
     "aws:ec2/instance:Instance": Row(
         id="i-{hex:17}",
@@ -161,6 +172,9 @@ NETWORK_ROWS: Final[Mapping[str, Row]] = {
     ),
     "aws:lb/listener:Listener": Row(
         id="{loadBalancerArn}/{hex:16}", outputs={"arn": "{id}"}, replaces=("loadBalancerArn",)
+    ),
+    "aws:lb/listenerCertificate:ListenerCertificate": Row(
+        id="{listenerArn}_{certificateArn}", replaces=("listenerArn", "certificateArn")
     ),
     "aws:lb/listenerRule:ListenerRule": Row(id="{listenerArn}/{hex:16}", outputs={"arn": "{id}"}),
     "aws:lb/targetGroupAttachment:TargetGroupAttachment": Row(

@@ -101,6 +101,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "aws:ecr/repositoryPolicy:RepositoryPolicy": Row(id="{repository}", replaces=("repository",)),
     "aws:ecr/replicationConfiguration:ReplicationConfiguration": Row(id="{account}/{region}"),
     "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration": Row(id="{account}/{region}"),
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": Row(id="{prefix}", replaces=("prefix",)),
     "aws:ecr/registryPolicy:RegistryPolicy": Row(id="{account}"),
     # Cluster
     "aws:eks/cluster:Cluster": Row(
@@ -172,6 +173,8 @@ ROWS: Final[Mapping[str, Row]] = {
         },
         replaces=("clusterName", "namespace", "serviceAccount"),
         inside=_IN_CLUSTER,
+        imports=("{clusterName},{id}",),
+        arn="{associationArn}",
     ),
     # Identity
     "aws:iam/role:Role": Row(
@@ -204,6 +207,7 @@ ROWS: Final[Mapping[str, Row]] = {
         id="db-{capitals:26}",
         name="identifier",
         unique="{identifier}",
+        imports=("{identifier}",),
         outputs={
             "arn": "arn:aws:rds:{region}:{account}:db:{identifier}",
             "resourceId": "{id}",
@@ -331,6 +335,11 @@ ROWS: Final[Mapping[str, Row]] = {
     "aws:guardduty/detector:Detector": Row(
         id="{hex:32}", unique="{region}", outputs=_arn("guardduty", "detector/{id}") | {"accountId": "{account}"}
     ),
+    "aws:accessanalyzer/analyzer:Analyzer": Row(
+        id="{analyzerName}",
+        outputs=_arn("access-analyzer", "analyzer/{analyzerName}"),
+        replaces=("analyzerName", "type"),
+    ),
     "aws:guardduty/detectorFeature:DetectorFeature": Row(id="{detectorId}/{name}", replaces=("detectorId", "name")),
     "aws:cfg/recorder:Recorder": Row(id="{name}", name="name"),
     "aws:cfg/deliveryChannel:DeliveryChannel": Row(id="{name}", name="name"),
@@ -371,6 +380,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "aws:route53/record:Record": Row(
         id="{zoneId}_{name}_{type}_{?setIdentifier}",
         outputs={"fqdn": From("name")},
+        imports=("{zoneId}_{name}_{type}_{setIdentifier}", "{zoneId}_{name}_{type}"),
         replaces=("zoneId", "name", "type", "setIdentifier"),
     ),
     "aws:route53/healthCheck:HealthCheck": Row(
@@ -407,6 +417,7 @@ ROWS: Final[Mapping[str, Row]] = {
             "capacity": 100,
             "lockToken": "{uuid:t}",
         },
+        imports=("{id}/{name}/{scope}",),
         replaces=("scope",),
     ),
     "aws:wafv2/ipSet:IpSet": Row(
@@ -414,6 +425,7 @@ ROWS: Final[Mapping[str, Row]] = {
         name="name",
         unique="{scope}/{name}",
         outputs={"arn": "arn:aws:wafv2:{region}:{account}:ipset/{name}/{id}"},
+        imports=("{id}/{name}/{scope}",),
         replaces=("scope", "ipAddressVersion"),
     ),
     "aws:wafv2/webAclAssociation:WebAclAssociation": Row(

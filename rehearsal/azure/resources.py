@@ -86,6 +86,19 @@ ROWS: Final[Mapping[str, Row]] = {
     "azure-native:network:PrivateDnsZoneGroup": _arm(
         f"{_NETWORK}/privateEndpoints/{{privateEndpointName}}/privateDnsZoneGroups/{{privateDnsZoneGroupName}}"
     ),
+    "azure-native:network:NetworkSecurityPerimeter": _arm(
+        f"{_NETWORK}/networkSecurityPerimeters/{{networkSecurityPerimeterName}}"
+    ),
+    **{
+        f"azure-native:network:NetworkSecurityPerimeter{kind}": _arm(
+            f"{_NETWORK}/networkSecurityPerimeters/{{networkSecurityPerimeterName}}/{path}"
+        )
+        for kind, path in {
+            "Profile": "profiles/{profileName}",
+            "AccessRule": "profiles/{profileName}/accessRules/{accessRuleName}",
+            "Association": "resourceAssociations/{associationName}",
+        }.items()
+    },
     "azure-native:network:PrivateLinkService": _arm(
         f"{_NETWORK}/privateLinkServices/{{serviceName}}",
         outputs={"alias": "{serviceName}.{uuid:alias}.{?location}.azure.privatelinkservice"},

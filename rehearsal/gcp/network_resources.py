@@ -130,6 +130,12 @@ NETWORK_ROWS: Final[Mapping[str, Row]] = {
         id="projects/{project}/managedZones/{managedZone}/rrsets/{name}/{type}", replaces=("managedZone", "type")
     ),
     "gcp:dns/policy:Policy": Row(id="projects/{project}/policies/{name}", name="name"),
+    "gcp:certificatemanager/trustConfig:TrustConfig": Row(
+        id="projects/{project}/locations/{location}/trustConfigs/{name}", name="name"
+    ),
+    "gcp:networksecurity/backendAuthenticationConfig:BackendAuthenticationConfig": Row(
+        id="projects/{project}/locations/{?location}/backendAuthenticationConfigs/{name}", name="name"
+    ),
     "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": Row(
         id="projects/{project}/locations/{?location}/dnsAuthorizations/{name}",
         name="name",

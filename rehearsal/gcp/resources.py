@@ -228,7 +228,12 @@ ROWS: Final[Mapping[str, Row]] = {
         outputs={"selfLink": "https://sqladmin.googleapis.com/sql/v1beta4/{id}"},
         replaces=("instance",),
     ),
-    "gcp:sql/user:User": Row(id="{name}//{instance}", name="name", replaces=("instance", "type", "host")),
+    "gcp:sql/user:User": Row(
+        id="{name}//{instance}",
+        name="name",
+        replaces=("instance", "type", "host"),
+        imports=("{project}/{instance}/{name}",),
+    ),
     "gcp:memorystore/instance:Instance": Row(
         id=f"{_IN_LOCATION}/instances/{{instanceId}}",
         name="instanceId",
@@ -282,6 +287,9 @@ ROWS: Final[Mapping[str, Row]] = {
     ),
     "gcp:monitoring/alertPolicy:AlertPolicy": Row(
         id=f"{_IN_PROJECT}/alertPolicies/{{digits:19}}", outputs={"name": "{id}"}
+    ),
+    "gcp:essentialcontacts/contact:Contact": Row(
+        id="{parent}/contacts/{digits:19}", outputs={"name": "{id}"}, replaces=("parent", "email")
     ),
     "gcp:billing/budget:Budget": Row(
         id="billingAccounts/{billingAccount}/budgets/{uuid:budget}",

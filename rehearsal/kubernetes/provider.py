@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rehearsal.account import Resource
+from rehearsal.account import Claim, Resource, fingerprint
 from rehearsal.api_server import PrivateCluster, UnreachableError, private_cluster, require_reachable
 from rehearsal.differences import compare
 from rehearsal.kubernetes.kinds import CLUSTER_SCOPED, COMPUTED, REPLACES
@@ -110,14 +110,16 @@ class SimulatedKubernetes(RememberingProvider):
         return DiffResult(changes=True, replaces=found.replaces, detailed=found.detailed, delete_before_replace=same)
 
     async def create(self, request: CreateRequest, context: Context) -> CreateResult:
-        """Keep the object."""
+        """Keep the object; the same one applied again is no error, as with server-side apply."""
         del context
         await self._reach()
         if request.preview:
             return CreateResult("", {**request.inputs, **dict.fromkeys(COMPUTED.get(_kind(request.type), ()), UNKNOWN)})
         resource_id = self._id(request.type, request.inputs)
         outputs = self._outputs(request.type, request.inputs, resource_id)
-        self.remember(Resource(request.type, resource_id, request.inputs, outputs))
+        found = self.memory.read(request.type, resource_id)
+        same = found is not None and fingerprint(found.inputs) == fingerprint(request.inputs)
+        self.remember(Resource(request.type, resource_id, request.inputs, outputs), Claim(shared=same))
         return CreateResult(resource_id, outputs)
 
     async def update(self, request: UpdateRequest, context: Context) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fleet.engine import Engine
+from fleet.pending import Settled
 from fleet.repair import StackLockedError, repair
 from toolchain.flavour import Flavour
 from toolchain.pulumi_home import pulumi_environment
@@ -67,16 +68,15 @@ def test_a_lock_of_another_machine_is_left_alone_and_told(engine: Engine, tmp_pa
     assert file.exists()
 
 
-def test_pending_operations_are_forgotten_where_plugins_adopt(engine: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("adopts", [True, False], ids=["a stack of our plugins", "a stack of a cloud"])
+def test_pending_operations_are_forgotten_where_plugins_adopt(engine: Engine, tmp_path: Path, adopts: bool) -> None:
     (file,) = (tmp_path / "backend").rglob("e2e-repair.json")  # an import would drop what is pending
     stored = json.loads(file.read_text(encoding="utf-8"))
     urn = "urn:pulumi:e2e-repair::modelfleet::modelfleet:access:ApiKey::key"
     resource = {"urn": urn, "type": "modelfleet:access:ApiKey", "custom": True, "inputs": {}}
     stored["checkpoint"]["latest"]["pending_operations"] = [{"resource": resource, "type": "creating"}]
     file.write_text(json.dumps(stored), encoding="utf-8")
-    backend = (tmp_path / "backend").as_uri()
 
-    repair(engine, "e2e-repair", backend=backend, adopts=False)
-    assert engine.export("e2e-repair")["deployment"]["pending_operations"]
-    repair(engine, "e2e-repair", backend=backend, adopts=True)
+    settled = repair(engine, "e2e-repair", backend=(tmp_path / "backend").as_uri(), adopts=adopts)
     assert not engine.export("e2e-repair")["deployment"].get("pending_operations")
+    assert settled is None if adopts else settled == Settled(made_again=(urn,))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pulumi
 
 from infra.config import StackSettings
+from infra.marks import NAME_TAG
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,14 @@ class Scope:
         return pulumi.ResourceOptions(parent=parent, protect=protect, aliases=list(aliases))
 
     def tagging(self, args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-        """Tag every child that can be tagged.
+        """Tag every child that can be tagged, with its own name too, by which it is found again.
 
         A transformation, not the provider's default tags: those appear neither in a preview nor to a policy.
         """
         if not args.type_.startswith("aws:") or "tags" not in args.props or args.type_ == "aws:autoscaling/group:Group":
             return None
         own = args.props["tags"]
-        tags = {**self.tags, **own} if isinstance(own, Mapping) else dict(self.tags)
+        tags = {**self.tags, NAME_TAG: args.name, **(own if isinstance(own, Mapping) else {})}
         return pulumi.ResourceTransformationResult(props={**args.props, "tags": tags}, opts=args.opts)
 
 

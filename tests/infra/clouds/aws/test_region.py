@@ -268,7 +268,12 @@ def test_every_resource_says_whose_it_is(region: Recorder) -> None:
     ]
     assert not untagged
     tags: dict[str, Any] = region.of("aws:eks/nodeGroup:NodeGroup")["system"]["tags"]
-    assert tags == {"environment": "production", "owner": "platform", "modelfleet-stack": "aws-us-east-1"}
+    assert tags == {
+        "environment": "production",
+        "owner": "platform",
+        "modelfleet-stack": "aws-us-east-1",
+        "modelfleet-name": "system",  # by which it is found again
+    }
 
 
 def test_workloads_go_before_what_serves_them(region: Recorder) -> None:

@@ -1,0 +1,1 @@
+"""A program of the engine's that asks plugins, in a folder of its own."""

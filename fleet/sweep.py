@@ -1,0 +1,228 @@
+"""Finds what a stack left in its cloud, and deletes it: after a destroy that failed, or when its state is lost.
+
+Everything that may be there is asked for: what the stack's state holds and what was pending in it, what earlier states
+held (backups and history of a backend in a folder, or a file), and what AWS lists under the stack's tag.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from catalog import KEPT, Afterlife
+from fleet.console import FleetError
+from fleet.engine import Engine, Summary
+from fleet.inventory.leftovers import Leftover, by_tag, known_resources, of_this_stack, related, remembered
+from fleet.inventory.order import State
+from fleet.inventory.scratch import ScratchStack
+from fleet.inventory.suspects import Suspect, candidates
+from fleet.remains import protected
+from fleet.update_view import UpdateView
+from infra.config import Cloud, StackSettings
+from rehearsal.sdk_index import sdk_version
+
+_PROVIDER_TYPE: Final = "pulumi:providers:"
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found.
+
+    Attributes:
+        leftovers: what is there, by type and name.
+        unknown: URNs of what may be there and nobody can ask for, with the reason.
+    """
+
+    leftovers: tuple[Leftover, ...]
+    unknown: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A stack whose leftovers are looked for.
+
+    Attributes:
+        engine: the stack's engine.
+        stack: its name.
+        project: its project's name.
+        backend: URL of its state backend.
+        provider: the cloud's provider, for when no state tells of it.
+    """
+
+    engine: Engine
+    stack: str
+    project: str
+    backend: str
+    provider: State | None = None
+
+    def find(self, scratch: ScratchStack, further: Iterable[Mapping[str, Any]] = ()) -> Swept:
+        """Find what is there; nothing is touched.
+
+        Args:
+            scratch: by which the cloud is asked.
+            further: deployments that somebody has kept.
+
+        Raises:
+            UpdateFailedError: the cloud couldn't be asked.
+        """
+        current = self._deployment(self.stack)
+        deployments = [*further, *remembered(self.backend, self.project, self.stack), current]
+        providers = self._providers(deployments)
+        named = {each["urn"]: f"{each['urn']}::{each['id']}" for each in providers}
+        pending = [each["resource"] for each in current.get("pending_operations") or () if each["type"] == "creating"]
+        begun, unknown = candidates([Suspect.of(each) for each in pending], providers, scratch)
+        suspected = {(each["type"], each["id"]): each for each in begun}
+        for provider in providers:
+            if provider["type"] == f"{_PROVIDER_TYPE}aws":
+                listed = by_tag(self.stack, self.project, provider, scratch)
+                suspected |= {(each["type"], each["id"]): each for each in listed}
+        suspected |= {(each["type"], each["id"]): each for each in known_resources(deployments)}
+        held = {(each["type"], each.get("id")) for each in current.get("resources") or ()}
+        existing = self._existing(list(suspected.values()), providers, named, scratch)
+        ours = of_this_stack(self.stack, existing, self._others())
+        # What can't be deleted at all is no leftover: the next update finds it and takes it over.
+        ours = [each for each in ours if (each["type"], each["id"]) in held or not _permanent(each["type"])]
+        guarded = set(protected({"deployment": {"resources": ours}}))
+        leftovers = (
+            Leftover(
+                each["urn"], each["type"], each["id"], (each["type"], each["id"]) in held, each["urn"] in guarded, each
+            )
+            for each in related(_told_apart(ours))
+        )
+        return Swept(tuple(sorted(leftovers, key=lambda each: (each.type, each.name, each.id))), unknown)
+
+    def delete(self, scratch: ScratchStack, leftovers: Sequence[Leftover], view: UpdateView) -> Summary:
+        """Delete what was found, dependents first, and take it out of the stack's state.
+
+        Raises:
+            UpdateFailedError: something couldn't be deleted; all else was.
+        """
+        scratch.hold([each.state for each in leftovers], self._providers([self._deployment(self.stack)]))
+        try:
+            return scratch.destroy(view)
+        finally:
+            left = {(each["type"], each.get("id")) for each in scratch.held()}
+            self._take_out({(each.type, each.id) for each in leftovers if each.in_state} - left)
+
+    def _take_out(self, gone: set[tuple[str, str]]) -> None:
+        if not gone:
+            return
+        checkpoint = self.engine.export(self.stack)
+        deployment = checkpoint["deployment"]
+        kept = [each for each in deployment["resources"] if (each["type"], each.get("id")) not in gone]
+        urns = {each["urn"] for each in kept}
+        deployment["resources"] = [_needing_only(each, urns) for each in kept]
+        deployment.pop("pending_operations", None)
+        self.engine.import_(self.stack, checkpoint)
+
+    def _existing(
+        self,
+        suspected: Sequence[State],
+        providers: Sequence[State],
+        named: Mapping[str, str],
+        scratch: ScratchStack,
+    ) -> list[State]:
+        """Ask for all at once, each under a name of its own: two may have had the same one, one after the other."""
+        asked = {
+            f"{each['urn']}-{number}": {**each, "provider": named[each["provider"].rpartition("::")[0]]}
+            for number, each in enumerate(suspected)
+            if each["provider"].rpartition("::")[0] in named
+        }
+        existing = scratch.existing([{**each, "urn": urn} for urn, each in asked.items()], providers)
+        found = {(each["type"], each["id"]): (asked[each["urn"]], each) for each in existing}  # one id, one resource
+        return [
+            {
+                **before,
+                "urn": before["urn"],
+                "id": now["id"],
+                "inputs": now.get("inputs") or {},
+                "outputs": now.get("outputs") or {},
+            }
+            for before, now in found.values()
+        ]
+
+    def _deployment(self, stack: str) -> Mapping[str, Any]:
+        if not self.engine.exists(stack):
+            return {}
+        return self.engine.export(stack, show_secrets=True)["deployment"]
+
+    def _providers(self, deployments: Sequence[Mapping[str, Any]]) -> list[State]:
+        """Give each provider as the last deployment has it that knows it."""
+        found = {self.provider["urn"]: self.provider} if self.provider is not None else {}
+        for deployment in deployments:
+            for each in deployment.get("resources") or ():
+                if each["type"].startswith(_PROVIDER_TYPE):
+                    found[each["urn"]] = each
+        return list(found.values())
+
+    def _others(self) -> frozenset[tuple[str, str]]:
+        """Give type and id of all that the project's other stacks of this backend hold."""
+        others = (name for name in self.engine.stacks() if name != self.stack)
+        return frozenset(
+            (each["type"], each["id"])
+            for name in others
+            for each in self.engine.export(name)["deployment"].get("resources") or ()
+            if each.get("id")
+        )
+
+
+def provider_of(stack: str, project: str, settings: StackSettings) -> State | None:
+    """Give the provider that a stack's file describes, where no state is left that has it; None where there is none."""
+    if settings.cloud is not Cloud.AWS:
+        return None
+    urn = f"urn:pulumi:{stack}::{project}::{_PROVIDER_TYPE}aws::aws"
+    inputs = {
+        "region": settings.region,
+        "allowedAccountIds": json.dumps([settings.account]),
+        "version": sdk_version("pulumi_aws"),
+    }
+    return {
+        "urn": urn,
+        "type": f"{_PROVIDER_TYPE}aws",
+        "custom": True,
+        "id": "00000000-0000-4000-8000-000000000000",
+        "inputs": inputs,
+        "outputs": inputs,
+    }
+
+
+def read_deployment(file: Path) -> Mapping[str, Any]:
+    """Read an exported state.
+
+    Raises:
+        FleetError: it is none.
+    """
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))["deployment"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FleetError(
+            f"{file} is no exported state ({error}): `pulumi stack export --file {file}` makes one"
+        ) from None
+
+
+def _permanent(token: str) -> bool:
+    return token in KEPT and KEPT[token].afterlife is Afterlife.PERMANENT
+
+
+def _told_apart(resources: Sequence[State]) -> list[State]:
+    """Give every resource a URN of its own: an old one and its successor have the same."""
+    seen: dict[str, int] = {}
+    apart = []
+    for each in resources:
+        number = seen[each["urn"]] = seen.get(each["urn"], 0) + 1
+        apart.append(each if number == 1 else {**each, "urn": f"{each['urn']}-{number}"})
+    return apart
+
+
+def _needing_only(state: State, urns: set[str]) -> State:
+    """Give a resource of a state from which others went."""
+    kept = dict(state)
+    kept["dependencies"] = [urn for urn in state.get("dependencies") or () if urn in urns]
+    kept["propertyDependencies"] = {
+        name: [urn for urn in needed or () if urn in urns]
+        for name, needed in (state.get("propertyDependencies") or {}).items()
+    }
+    if kept.get("deletedWith") not in urns:
+        kept.pop("deletedWith", None)
+    return kept
