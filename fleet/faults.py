@@ -10,7 +10,7 @@ alike, and the account must hold exactly what the state says.
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
@@ -103,7 +103,6 @@ class ShortLife:
     Attributes:
         rehearsal: the stack in its world.
         change: makes a change that reaches every resource; None where the program has none.
-        strangers: ids of what was in the accounts before.
     """
 
     rehearsal: Rehearsal
@@ -164,15 +163,14 @@ class FaultDrill:
         without: what each stage left in the world without faults.
         seed: what is drawn, is drawn from this.
         sample: how many operations of each stage fail; None for every one.
-        kills: whether the engine is killed at every tenth operation.
+        killed_every: operations between two deaths of the engine; 0 to leave it alive.
     """
 
     life: ShortLife
     without: Mapping[Stage, Ended]
     seed: int = 0
     sample: int | None = None
-    kills: bool = True
-    _expected: Sequence[Any] = field(default=(), init=False)
+    killed_every: int = KILLED_EVERY
 
     def play(self) -> Iterator[Weathered]:
         """Live stage by stage.
@@ -220,8 +218,8 @@ class FaultDrill:
                 )
                 for call in chosen
             ]
-        if self.kills:
-            rules.append(Rule(id=f"{stage}: killed", faults=(Fault.ENGINE_KILLED,), every=KILLED_EVERY))
+        if self.killed_every:
+            rules.append(Rule(id=f"{stage}: killed", faults=(Fault.ENGINE_KILLED,), every=self.killed_every))
         Plan(self.seed, tuple(rules)).write(self.life.rehearsal.world.folder)
         return len(chosen)
 

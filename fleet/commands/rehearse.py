@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from fleet.faults import Weathered
     from fleet.life import Played
     from fleet.rehearse import Rehearsal
+    from fleet.timeline import Timeline
     from infra.config import StackSettings
     from rehearsal.scenario import Scenario
 
@@ -44,7 +46,7 @@ Examples:
     fleet rehearse aws-us-east-1 --export state.json
     fleet rehearse gcp-europe-west4 --lifecycle     # every act of a stack's life
     fleet rehearse aws-us-east-1 aws-us-west-2 --lifecycle --world pair   # the second one's, beside the first
-    fleet rehearse aws-eu-central-1 --files examples/smallest-region --lifecycle --timeline
+    fleet rehearse aws-eu-central-1 --files examples/smallest-region --lifecycle --timeline life.html
     fleet rehearse gcp-europe-west4 --scenario rehearsal/scenarios/killed.yaml
     fleet rehearse gcp-europe-west4 --faults --sample 20 --seed 7
 """
@@ -66,7 +68,9 @@ def rehearse(
     faults: Annotated[bool, typer.Option("--faults", help="Let each of the last stack's operations fail once")] = False,
     seed: Annotated[int, typer.Option(help="What --faults draws from")] = 0,
     sample: Annotated[int | None, typer.Option(min=1, help="With --faults: so many operations of each kind")] = None,
-    timeline: Annotated[bool, typer.Option("--timeline", help="Show when each resource was under way")] = False,
+    timeline: Annotated[
+        Path | None, typer.Option(help="Write what waited on what: a chart (.html), data (.json), or text (-)")
+    ] = None,
     export: Annotated[Path | None, typer.Option(help="Write the last stack's state to this file")] = None,
     policies: Annotated[bool, typer.Option(help="Apply the policy pack")] = True,
     clusters: Annotated[
@@ -90,6 +94,7 @@ def rehearse(
         _tell_faults(last, drill.play(place, seed=seed, sample=sample), as_json=as_json)
         return
     report: list[Mapping[str, Any]] = []
+    timelines: list[Timeline] = []
     with ExitStack() as held:
         held.enter_context(place.held())
         if not goes_on:
@@ -109,19 +114,21 @@ def rehearse(
         neighbours = []
         for stack in before:
             neighbours.append(opened(stack))
-            report.append(_brought_up(neighbours[-1], down=down, timeline=timeline))
+            report.append(_brought_up(neighbours[-1], down=down, timelines=timelines))
         rehearsal, problems = opened(last), ()
         if planted is not None:
             from fleet.played_scenario import play  # noqa: PLC0415
 
             report.append(play(rehearsal, planted))
         elif lifecycle:
-            played, problems = _lived(rehearsal, settings[last], neighbours, timeline=timeline)
+            played, problems = _lived(rehearsal, settings[last], neighbours, timelines)
             report.append(played)
         else:
-            report.append(_brought_up(rehearsal, down=down, timeline=timeline))
+            report.append(_brought_up(rehearsal, down=down, timelines=timelines))
         if export is not None:
             rehearsal.export(export)
+        if timeline is not None:
+            _write(timeline, timelines)
         _tell(rehearsal, report, lifecycle=lifecycle, as_json=as_json)
     if problems:
         raise console.FleetError("\n".join(f"{place.folder.name}: {problem}" for problem in problems))
@@ -194,35 +201,47 @@ def _healed(stage: "Weathered") -> str:
     return f"{len(stage.problems)} problems" if stage.problems else "all healed"
 
 
-def _brought_up(rehearsal: "Rehearsal", *, down: bool, timeline: bool) -> Mapping[str, Any]:
+def _brought_up(rehearsal: "Rehearsal", *, down: bool, timelines: "list[Timeline]") -> Mapping[str, Any]:
     """Bring a stack up and look that nothing is left to change."""
-    runs = {"up": rehearsal.up(), "preview": rehearsal.preview_nothing()}
-    if down:
-        runs["down"] = rehearsal.down()
-    for name, run in runs.items():
-        console.step(f"{name} of {rehearsal.stack} (simulated): {run}")
-        if timeline:
-            _draw(run)
+    from fleet.timeline import timed  # noqa: PLC0415
+
+    runs: dict[str, Summary] = {}
+    for name, operate in (("up", rehearsal.up), ("preview", rehearsal.preview_nothing), ("down", rehearsal.down)):
+        if name == "preview":
+            runs[name] = operate()
+        elif name == "up" or down:
+            runs[name], timeline = timed(rehearsal, name, operate)
+            timelines.append(timeline)
+            console.note(f"  {timeline}")
+        else:
+            continue
+        console.step(f"{name} of {rehearsal.stack} (simulated): {runs[name]}")
     return {
         "stack": rehearsal.stack,
         "simulated": True,
         **{name: {"changes": dict(run.changes), "duration_s": run.duration_s} for name, run in runs.items()},
+        "inACloud_s": {each.operation: round(each.takes_s) for each in timelines if each.stack == rehearsal.stack},
     }
 
 
 def _lived(
-    rehearsal: "Rehearsal", settings: "StackSettings", neighbours: "Sequence[Rehearsal]", *, timeline: bool
+    rehearsal: "Rehearsal", settings: "StackSettings", neighbours: "Sequence[Rehearsal]", timelines: "list[Timeline]"
 ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """Play a stack's life, then look that its neighbours in the world are as they were."""
     from fleet.life import Life  # noqa: PLC0415
+    from fleet.timeline import timed  # noqa: PLC0415
 
     played: list[Played] = []
-    for act in Life(rehearsal, settings).play():
+    acts = Life(rehearsal, settings).play()
+    while True:
+        act, timeline = timed(rehearsal, "act", lambda: next(acts, None))
+        if act is None:
+            break
+        timelines.append(replace(timeline, operation=str(act.act)))
         console.step(f"{act.act} of {rehearsal.stack} (simulated): {act.run}")
         for told in (*act.told, *(f"problem: {problem}" for problem in act.problems)):
             console.note(f"  {told}")
-        if timeline:
-            _draw(act.run)
+        console.note(f"  {timeline}")
         played.append(act)
     for neighbour in neighbours:
         neighbour.preview_nothing()
@@ -272,8 +291,15 @@ def _show_life(acts: Sequence[Mapping[str, Any]]) -> None:
         console.result(remains, list(remains[0]), as_json=False)
 
 
-def _draw(run: "Summary") -> None:
-    from fleet.timeline import timeline  # noqa: PLC0415
+def _write(file: Path, timelines: "Sequence[Timeline]") -> None:
+    """Write timelines to a file, or show them where it is called `-`."""
+    from fleet.timeline import lines, write  # noqa: PLC0415
 
-    for row in timeline(run.steps, width=console.err.width):
-        console.note(row)
+    if file != Path("-"):
+        write(file, timelines)
+        console.note(f"timeline written to {file}")
+        return
+    for timeline in timelines:
+        console.step(f"{timeline.operation} of {timeline.stack} (simulated): {timeline}")
+        for row in lines(timeline, width=console.err.width):
+            console.note(row)

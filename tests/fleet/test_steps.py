@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from fleet.steps import Step, StepLog
-from fleet.timeline import timeline
 
 URN = "urn:pulumi:s::modelfleet::modelfleet:aws:Keys$aws:kms/key:Key::cluster"
 
@@ -47,13 +46,3 @@ def test_a_replacement_is_a_making_and_a_deletion() -> None:
     steps = [Step(URN, word, 1, 2, 0, 0) for word in words]
     assert [step.operation for step in steps if step.makes] == ["create", "create-replacement", "import"]
     assert [step.operation for step in steps if step.deletes] == ["delete", "delete-replaced"]
-
-
-def test_a_timeline_has_a_row_a_step_each_in_its_time() -> None:
-    steps = [Step(f"{URN}-{index}", "create", index, index + 1, index * 5.0, index * 5.0 + 5.0) for index in (1, 0)]
-    first, second = timeline(steps, width=80)
-    assert first.startswith("create Key cluster-0")
-    assert first.index("█") < second.index("█")
-    assert first.rstrip().endswith("5.0 s")
-    assert max(map(len, (first, second))) <= 80
-    assert timeline([], width=80) == []
