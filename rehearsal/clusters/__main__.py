@@ -9,8 +9,9 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -25,6 +26,8 @@ from rehearsal.clusters.service_controller import ServiceController
 from rehearsal.clusters.view import ClusterView
 from rehearsal.clusters.volume_controller import VolumeController
 from toolchain.cluster.api_client import tls_context
+from toolchain.cluster.object_cache import ObjectCache
+from toolchain.cluster.spec import COMPANION_SOCKET
 from toolchain.kubernetes_provider.kubeconfig import load
 
 _DEFINITIONS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -45,8 +48,7 @@ async def run(memory: Path, cluster: ManagedCluster, kubeconfig: Path) -> None:
     server = load(str(kubeconfig)).server
     async with httpx.AsyncClient(base_url=server, verify=context, trust_env=False, limits=limits) as http:
         api, view = ClusterApi(http), ClusterView(http, memory, cluster.identifier)
-        for definition in SERVED_KINDS[cluster.resource.type]:
-            await api.create(_DEFINITIONS, definition)
+        await _serve_kinds(api, SERVED_KINDS[cluster.resource.type])
         nodes = NodeController(api, view, cluster.region)
         controllers = (
             nodes,
@@ -59,9 +61,31 @@ async def run(memory: Path, cluster: ManagedCluster, kubeconfig: Path) -> None:
             tasks = [group.create_task(controller.reconciler.run()) for controller in controllers]
             tasks += [group.create_task(cache.keep()) for cache in view.caches()]
             tasks.append(group.create_task(nodes.keep_alive()))
+            await asyncio.start_unix_server(lambda _, writer: writer.close(), COMPANION_SOCKET)  # says: ready
             await view.follow_account()
             for task in tasks:
                 task.cancel()
+
+
+async def _serve_kinds(api: ClusterApi, definitions: Collection[Mapping[str, Any]]) -> None:
+    """Define the cloud's kinds, and return when the API server serves them."""
+    for definition in definitions:
+        await api.create(_DEFINITIONS, definition)
+    wanted, served = {definition["metadata"]["name"] for definition in definitions}, asyncio.Event()
+
+    def look() -> None:
+        if wanted <= {each["metadata"]["name"] for each in there if _is_established(each)}:
+            served.set()
+
+    there = ObjectCache(api.http, _DEFINITIONS, look)
+    following = asyncio.create_task(there.keep())
+    await served.wait()
+    following.cancel()
+
+
+def _is_established(definition: Mapping[str, Any]) -> bool:
+    conditions = (definition.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
 
 
 def main() -> None:

@@ -17,8 +17,9 @@ from rehearsal.clusters.stock import Stock, refusal
 from rehearsal.clusters.view import ClusterView
 from toolchain.cluster.reconciler import Reconciler
 
-_SETTLE_S: Final = 3.0
-"""How long a pod is not answered again: a machine joins, its device plugin starts, the scheduler looks again."""
+_JOIN_S: Final = 30.0
+"""How long a pod waits for its machine before it is answered again: a node joins, its device plugin starts, the
+scheduler looks again. The cluster autoscaler's `--max-node-provision-time`, in small."""
 _AGAIN_S: Final = 1.0
 """How long until refused pods are tried again: minutes in a cloud."""
 _CLASSES: Final = "/apis/cloud.google.com/v1/computeclasses"
@@ -49,9 +50,9 @@ class ScalingController:
         now = time.monotonic()
         waiting = [pod for pod in self._view.pods if is_unschedulable(pod)]
         self._answered = {
-            pod["metadata"]["uid"]: self._answered[pod["metadata"]["uid"]]
-            for pod in waiting
-            if self._answered.get(pod["metadata"]["uid"], 0.0) > now - _SETTLE_S
+            uid: answered
+            for uid in (pod["metadata"]["uid"] for pod in waiting)
+            if (answered := self._answered.get(uid, 0.0)) > now - _JOIN_S
         }
         if waiting:
             asyncio.get_running_loop().call_later(_AGAIN_S, self.reconciler.changed)

@@ -7,7 +7,7 @@ from toolchain.cluster.addresses import Subnet
 from toolchain.cluster.credentials import daemon_kubeconfig
 from toolchain.cluster.daemon import BindMount, Daemon, Plan, Readiness
 from toolchain.cluster.layout import ClusterLayout
-from toolchain.cluster.spec import API_PORT, GPU_LABEL, POD_CIDR, SERVICE_CIDR, ClusterSpec
+from toolchain.cluster.spec import API_PORT, COMPANION_SOCKET, GPU_LABEL, POD_CIDR, SERVICE_CIDR, ClusterSpec
 from toolchain.cluster.tools import Tools
 from toolchain.locations import clone_dir
 
@@ -79,7 +79,7 @@ def _daemons(layout: ClusterLayout, subnet: Subnet, spec: ClusterSpec, tools: To
 
 
 def _companion(spec: ClusterSpec) -> Daemon:
-    return Daemon("companion", spec.companion, after=("kube-apiserver",))
+    return Daemon("companion", spec.companion, Readiness(unix_socket=COMPANION_SOCKET), after=("kube-apiserver",))
 
 
 def _is_tunable(name: str) -> bool:

@@ -14,6 +14,7 @@ API_SERVICE_ADDRESS = SERVICE_CIDR[1]
 DNS_ADDRESS = SERVICE_CIDR[10]
 DNS_DOMAIN = "cluster.local"
 API_PORT = 6443
+COMPANION_SOCKET = "/run/companion.sock"  # in the cluster's own /run
 
 GPU_RESOURCE = "nvidia.com/gpu"
 GPU_LABEL = "modelfleet.dev/simulated-gpus"
@@ -34,7 +35,7 @@ class ClusterSpec:
         node: whether it has a node: kubelet, containers, proxy, DNS. Without one it is a control plane alone, to which
             others register nodes.
         companion: the command of a program that runs beside the API server, inside of the cluster's namespaces, and is
-            started again when it dies; none if empty.
+            started again when it dies; none if empty. It is ready when it takes connections at `COMPANION_SOCKET`.
         durable: whether what etcd has answered survives a power failure. Where it needn't, writes don't wait for disks.
         pod_security: Pod Security Standard enforced in every namespace that doesn't say otherwise (kube-system
             is exempt): ``privileged``, ``baseline`` or ``restricted``.
