@@ -19,14 +19,16 @@ class Manners:
             `{name}` (the resource's in the program), `{id}` (the same while it has none), `{operation}`, the API's
             `{verb}` for it and `{action}` made of that, and what a template draws.
         verbs: the API's words for what is asked, by operation.
-        retries: how often the plugin tries again when the API says that it is asked too often.
+        retries: how often the plugin tries again when the API says that it is asked too often, or sees nothing yet.
         takes: how long operations take, by type.
+        settles: how many calls that name a new resource come too early for it, by its type.
     """
 
     errors: Mapping[Fault, str]
     verbs: Mapping[Operation, str]
     retries: int
     takes: Mapping[str, Takes] = field(default_factory=dict)
+    settles: Mapping[str, int] = field(default_factory=dict)
 
     def refusal(self, fault: Fault, call: Call, *, seed: str) -> str:
         """Give what the engine is told of a fault.

@@ -37,6 +37,8 @@ class Fault(StrEnum):
     """The service failed, and did nothing."""
     THROTTLED = "throttled"
     """The API answers that it is asked too often; the plugin tries again, as long as the real one does."""
+    UNSEEN = "unseen"
+    """What it names was just made, and isn't seen yet; the plugin tries again, as long as the real one does."""
     TIMEOUT = "timeout"
     """It was done, and wasn't ready when the plugin gave up waiting."""
     PLUGIN_KILLED = "plugin killed"
@@ -54,6 +56,8 @@ class Moment(StrEnum):
     """It was done, and nobody knows."""
 
 
+PASSING: Final = frozenset({Fault.THROTTLED, Fault.UNSEEN})
+"""What a plugin tries again after."""
 KILLS: Final = frozenset({Fault.PLUGIN_KILLED, Fault.ENGINE_KILLED})
 
 
@@ -72,7 +76,7 @@ class Rule:
         at_most: how often it is met in all; None where that isn't limited.
         at: numbers of the calls, among those that the rule is for, that meet it; all where it is empty.
         every: each call whose number is a multiple of this meets it; 0 for each one.
-        attempts: how often in a row an API says that it is asked too often.
+        attempts: how often in a row an API says no to what passes.
     """
 
     id: str
@@ -103,7 +107,7 @@ class Met:
     Attributes:
         fault: which.
         when: when a process is killed.
-        attempts: how often an API says that it is asked too often.
+        attempts: how often an API says no to what passes.
     """
 
     fault: Fault

@@ -63,7 +63,7 @@ class PlantedFault(FileModel):
     at_most: Annotated[int, _COUNT] | None = Field(default=None, description="How often it is met in all")
     at: tuple[Annotated[int, _COUNT], ...] = Field(default=(), description="Numbers of the calls that meet it")
     every: Annotated[int, _COUNT] | None = Field(default=None, description="Each call of a multiple of this meets it")
-    attempts: Annotated[int, _COUNT] = Field(default=3, description="Throttled so often before it passes")
+    attempts: Annotated[int, _COUNT] = Field(default=3, description="Throttled or unseen so often before it passes")
 
     @model_validator(mode="after")
     def _kills_have_a_moment(self) -> "PlantedFault":

@@ -15,8 +15,9 @@ from typing import Any, Final, NoReturn
 from rehearsal.clock import backed_off_s, draw_s
 from rehearsal.journal import Call, Journal, Operation, Outcome
 from rehearsal.manners import Manners
-from rehearsal.mishaps import Fault, Met, Mishaps, Moment, Plan
+from rehearsal.mishaps import PASSING, Fault, Met, Mishaps, Moment, Plan
 from rehearsal.remembering import world
+from rehearsal.settling import Settling
 from toolchain.provider.interface import (
     CheckRequest,
     CheckResult,
@@ -71,6 +72,7 @@ class _Records:
         memory = folder / "account.sqlite"
         self._journal = Journal(memory)
         self._mishaps = Mishaps(memory, Plan.read(folder))
+        self.settling = Settling(memory)
 
     def begin(self, call: Call, manners: Manners) -> _Encounter:
         """Note a call, and give what it meets."""
@@ -96,6 +98,7 @@ class _Records:
         """Let go of the memory."""
         self._journal.close()
         self._mishaps.close()
+        self.settling.close()
 
 
 class TroubledProvider(ResourceProvider):
@@ -155,9 +158,11 @@ class TroubledProvider(ResourceProvider):
         if request.preview:
             return await self._inside.create(request, context)
         with self._noted(Call(self.name, Operation.CREATE, request.type, request.urn)) as call:
+            await self._seen(call, request.inputs, context)
             await self._before(call, context)
             made = await self._inside.create(request, context)
             call.id = made.id
+            self._settle(call, made.outputs)
             if reason := self._after(call):
                 raise InitializationFailedError(
                     id=made.id, outputs=made.outputs, reasons=[reason], inputs=request.inputs
@@ -169,6 +174,7 @@ class TroubledProvider(ResourceProvider):
         if request.preview:
             return await self._inside.update(request, context)
         with self._noted(Call(self.name, Operation.UPDATE, request.type, request.urn, request.id)) as call:
+            await self._seen(call, request.news, context)
             await self._before(call, context)
             outputs = await self._inside.update(request, context)
             if reason := self._after(call):
@@ -202,6 +208,28 @@ class TroubledProvider(ResourceProvider):
             raise
         self._records.end(encounter, Outcome.DONE)
 
+    def _settle(self, encounter: _Encounter, outputs: Mapping[str, Any]) -> None:
+        """Let what was made be unseen for a while, where its type is."""
+        if self._records is not None and (calls := self._manners.settles.get(encounter.call.type, 0)):
+            self._records.settling.begin(encounter.id, outputs, calls)
+
+    async def _seen(self, encounter: _Encounter, inputs: Mapping[str, Any], context: Context) -> None:
+        """Try again until everything is seen that the inputs name, as long as the real plugin does."""
+        if self._records is not None and (attempts := self._records.settling.too_early(inputs)):
+            await self._tried_again(encounter, Fault.UNSEEN, attempts, context)
+
+    async def _tried_again(self, encounter: _Encounter, fault: Fault, attempts: int, context: Context) -> None:
+        """Let a call pass after some attempts.
+
+        Raises:
+            ProviderError: the plugin gives up before that.
+        """
+        refusal = self._manners.refusal(fault, encounter.call, seed=encounter.seed)
+        encounter.retries += min(attempts, self._manners.retries)
+        if attempts > self._manners.retries:
+            raise ProviderError(refusal)
+        await context.status(f"simulated: {refusal}: tried again {attempts} times")
+
     async def _before(self, encounter: _Encounter, context: Context) -> None:
         """Let a fault happen that keeps the call from being answered.
 
@@ -217,12 +245,9 @@ class TroubledProvider(ResourceProvider):
                 return
             case Met(fault=Fault.PLUGIN_KILLED | Fault.ENGINE_KILLED):
                 _kill(encounter.met.fault)
-            case Met(fault=Fault.THROTTLED, attempts=attempts):
-                encounter.retries = min(attempts, self._manners.retries)
-                if attempts <= self._manners.retries:
-                    refusal = self._manners.refusal(Fault.THROTTLED, encounter.call, seed=encounter.seed)
-                    await context.status(f"simulated: {refusal}: tried again {attempts} times")
-                    return
+            case Met(fault=fault, attempts=attempts) if fault in PASSING:
+                await self._tried_again(encounter, fault, attempts, context)
+                return
         raise ProviderError(self._manners.refusal(encounter.met.fault, encounter.call, seed=encounter.seed))
 
     def _after(self, encounter: _Encounter) -> str:

@@ -24,6 +24,9 @@ MANNERS: Final = Manners(
         Fault.INTERNAL: f"{_CALL}500, RequestID: {{uuid:request}}, api error InternalFailure: the request processing "
         "has failed because of an unknown error (simulated)",
         Fault.THROTTLED: f"{_CALL}400, RequestID: {{uuid:request}}, api error ThrottlingException: Rate exceeded",
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+        Fault.UNSEEN: f"{_CALL}400, RequestID: {{uuid:request}}, api error InvalidParameterValueException: what it "
+        "names does not exist (simulated)",
         Fault.TIMEOUT: "waiting for {class} ({id}) {operation}: timeout while waiting for state to become 'ACTIVE' "
         "(last state: 'PENDING', simulated)",
     },
@@ -31,4 +34,10 @@ MANNERS: Final = Manners(
     # max_retries, https://registry.terraform.io/providers/hashicorp/aws/latest/docs#max_retries-1
     retries=25,
     takes=TIMES,
+    settles={
+        "aws:iam/role:Role": 3,
+        "aws:iam/policy:Policy": 1,
+        "aws:iam/instanceProfile:InstanceProfile": 2,
+        "aws:ec2/securityGroup:SecurityGroup": 1,
+    },
 )

@@ -23,6 +23,9 @@ MANNERS: Final = Manners(
         "Diagnostic information: activityId '{uuid:request}'.\"",
         Fault.THROTTLED: 'Status=429 Code="TooManyRequests" Message="The request is being throttled as the limit has '
         "been reached for operation type '{verb}'.\"",
+        # https://learn.microsoft.com/azure/role-based-access-control/troubleshooting: a principal that was just made
+        Fault.UNSEEN: 'Status=400 Code="PrincipalNotFound" Message="What {class} {id} names does not exist in the '
+        'directory (simulated)."',
         Fault.TIMEOUT: "waiting for {operation} of {class} {id}: context deadline exceeded, the resource's "
         "provisioningState is 'Updating' (simulated)",
     },
@@ -30,4 +33,5 @@ MANNERS: Final = Manners(
     # MaxRetries of the Azure SDK for Go's policy, https://pkg.go.dev/github.com/Azure/azure-sdk-for-go/sdk/azcore/policy
     retries=3,
     takes=TIMES,
+    settles={"azure-native:managedidentity:UserAssignedIdentity": 2},
 )

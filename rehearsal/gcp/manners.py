@@ -23,6 +23,9 @@ MANNERS: Final = Manners(
         "backendError",
         Fault.THROTTLED: "Error {verb} {class}: googleapi: Error 429: Quota exceeded for quota metric 'Queries' and "
         "limit 'Queries per minute', rateLimitExceeded",
+        # https://cloud.google.com/iam/docs/service-accounts-create: it may be used only some time after it was made
+        Fault.UNSEEN: "Error {verb} {class}: googleapi: Error 400: What '{id}' names does not exist (simulated), "
+        "badRequest",
         Fault.TIMEOUT: "Error waiting for {verb} {class} {id}: timeout while waiting for state to become 'DONE' (last "
         "state: 'RUNNING', simulated)",
     },
@@ -30,4 +33,5 @@ MANNERS: Final = Manners(
     # It tries again until an operation's own time is over; ten pauses of up to 30 s are about four minutes of it.
     retries=10,
     takes=TIMES,
+    settles={"gcp:serviceaccount/account:Account": 2},
 )

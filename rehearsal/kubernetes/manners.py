@@ -13,6 +13,7 @@ MANNERS: Final = Manners(
         Fault.CAPACITY: '{class} "{id}" is forbidden: exceeded quota: simulated, requested: 1, used: 1, limited: 1',
         Fault.INTERNAL: "the server is currently unable to handle the request ({verb} {class} {id})",
         Fault.THROTTLED: "the server has received too many requests and has asked us to try again later",
+        Fault.UNSEEN: '{class} "{id}": what it names was not found',
         Fault.TIMEOUT: "{class} {id}: timed out waiting for the condition (simulated)",
     },
     verbs={Operation.CREATE: "create", Operation.UPDATE: "patch", Operation.DELETE: "delete"},

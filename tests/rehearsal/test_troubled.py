@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,23 @@ async def test_it_gives_up_after_as_many_attempts_as_the_real_one(world: Path) -
     assert shelf.kept == {}
 
 
+async def test_what_was_just_made_is_seen_after_some_attempts_and_then_for_good(world: Path) -> None:
+    manners = replace(AWS, settles={KIND: 2})
+    provider, _ = await opened(world, manners=manners)
+    await provider.create(replace(create(), name="network-of-a-test"), context())
+    for name in ("first", "second"):
+        await provider.create(replace(create(), name=name, inputs={"in": ["network-of-a-test"]}), context())
+    assert [each.retries for each in entries(world / "account.sqlite")] == [0, 2, 0]
+
+
+async def test_a_plugin_that_gives_up_sooner_is_told_that_there_is_nothing(world: Path) -> None:
+    provider, shelf = await opened(world, manners=replace(AWS, settles={KIND: 2}, retries=1))
+    await provider.create(replace(create(), name="network-of-a-test"), context())
+    with pytest.raises(ProviderError, match="does not exist"):
+        await provider.create(replace(create(), inputs={"in": "network-of-a-test"}), context())
+    assert list(shelf.kept) == ["network-of-a-test"]
+
+
 _KILLED = """
 import asyncio, sys
 from rehearsal.mishaps import Fault, Moment, Rule
@@ -217,5 +235,9 @@ def test_only_an_engine_is_killed_as_one(world: Path) -> None:
 @pytest.mark.parametrize("fault", [each for each in Fault if "killed" not in each])
 def test_every_cloud_has_words_for_every_fault(manners: Manners, fault: Fault) -> None:
     said = manners.refusal(fault, Call("aws", Operation.CREATE, KIND, URN), seed="a")
-    assert "Vpc" in said or "Rate exceeded" in said or fault in {Fault.CAPACITY, Fault.THROTTLED, Fault.INTERNAL}
+    assert (
+        "Vpc" in said
+        or "Rate exceeded" in said
+        or fault in {Fault.CAPACITY, Fault.THROTTLED, Fault.INTERNAL, Fault.UNSEEN}
+    )
     assert "{" not in said
