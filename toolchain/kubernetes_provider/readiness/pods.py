@@ -22,6 +22,8 @@ LOG_LIMIT_S: Final = 1.5
 """A node that is there hands out a few lines at once; one that is gone must not hide why its pod crashed."""
 PODS_EXPLAINED: Final = 3
 """Of many pods with the same trouble, a few say it all."""
+_NO_MACHINE: Final = "FailedScaleUp"
+"""The cluster autoscaler's word for a node pool that a cloud has no machine for."""
 _STARTING: Final = frozenset({"ContainerCreating", "PodInitializing"})
 
 
@@ -64,7 +66,10 @@ async def pod_trouble(client: ApiClient, pod: Mapping[str, Any]) -> str:
     status = pod.get("status") or {}
     scheduled = condition(pod, "PodScheduled")
     if scheduled is not None and scheduled.get("status") == "False":
-        return f"{scheduled.get('reason', 'Unschedulable').lower()}: {scheduled.get('message', '')}"
+        text = f"{scheduled.get('reason', 'Unschedulable').lower()}: {scheduled.get('message', '')}"
+        # Why there are no more nodes, the autoscaler tells apart from why the scheduler can't use those that are there.
+        refused = await last_warning(client, pod, reason=_NO_MACHINE)
+        return f"{text}; {refused}" if refused else text
     containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     for container in containers:
         if text := await _container_trouble(client, pod, container):
@@ -126,13 +131,20 @@ async def _last_lines(client: ApiClient, pod: Mapping[str, Any], container: str,
     return "\n".join(f"    {line}" for line in lines)
 
 
-async def last_warning(client: ApiClient, live: Mapping[str, Any]) -> str:
-    """Give the newest warning event about an object; empty if there is none or events cannot be read."""
+async def last_warning(client: ApiClient, live: Mapping[str, Any], *, reason: str = "") -> str:
+    """Give the newest warning event about an object; empty if there is none or events cannot be read.
+
+    Args:
+        client: the API server.
+        live: the object.
+        reason: which events count, all warnings if empty.
+    """
     metadata = live["metadata"]
+    selector = f"involvedObject.uid={metadata['uid']},type=Warning"
     try:
         answer = await client.get(
             f"/api/v1/namespaces/{metadata.get('namespace') or 'default'}/events",
-            fieldSelector=f"involvedObject.uid={metadata['uid']},type=Warning",
+            fieldSelector=f"{selector},reason={reason}" if reason else selector,
         )
     except ApiError:
         return ""  # as with logs
