@@ -90,8 +90,7 @@ def push(
 def check(names: Names = None, cuda: ForGpus = False, as_json: AsJson = False) -> None:
     """Check built images: their user, programs, labels and size, and packages against uv.lock.
 
-    Fails where one breaks a rule. Known faults of packages are not looked up: that takes a service of vulnerabilities
-    (`pip-audit`, in CI).
+    Fails where one breaks a rule. Known vulnerabilities are another command's (`fleet image audit`).
 
     Examples:
         fleet image check
@@ -121,6 +120,37 @@ def check(names: Names = None, cuda: ForGpus = False, as_json: AsJson = False) -
     console.result(rows, ["image", "MB", "packages", "user", "findings"], as_json=as_json)
     if any(row["findings"] != "none" for row in rows):
         raise typer.Exit(1)
+
+
+@app.command()
+def audit(
+    names: Names = None,
+    service: Annotated[str, typer.Option(help="Who knows vulnerabilities: pypi or osv")] = "pypi",
+    as_json: AsJson = False,
+) -> None:
+    """Look up the packages that uv.lock pins for images where vulnerabilities are known, by pip-audit.
+
+    Fails where one has a known one, and where the service can't be reached: then nothing is known.
+
+    Examples:
+        fleet image audit
+
+        fleet image audit gateway --service osv --json
+    """
+    from toolchain import images  # noqa: PLC0415
+    from toolchain.images.audit import audit as look_up  # noqa: PLC0415
+
+    if service not in {"pypi", "osv"}:
+        raise console.FleetError(f"--service {service}: there are pypi and osv")
+    rows = [
+        {"image": name} | asdict(found)
+        for name in names or sorted(images.RECIPES)
+        for found in look_up(name, service=service)
+    ]
+    console.result(rows, ["image", "package", "identifier", "fixed_in"], as_json=as_json)
+    if rows:
+        raise typer.Exit(1)
+    console.note("no known vulnerability")
 
 
 @app.command()

@@ -45,3 +45,7 @@ class ImportFailedError(ImageError):
 
 class SignatureError(ImageError):
     """An image could not be signed, or its signature is missing or somebody else's."""
+
+
+class AuditError(ImageError):
+    """An image's packages could not be looked up where vulnerabilities are known."""

@@ -16,6 +16,7 @@ import httpx
 
 from toolchain.images import oci_layout
 from toolchain.images.built_image import BuiltImage
+from toolchain.images.docker_config import credentials_of
 from toolchain.images.errors import RegistryError
 from toolchain.images.oci_layout import Descriptor
 
@@ -53,7 +54,7 @@ def push(
         registry: host and port, perhaps with a path: ``registry.example:5000/platform``.
         repository: below the registry; the image's name by default.
         tag: a name to put beside the digest, for people; deployments use the digest.
-        credentials: for a registry that asks for them.
+        credentials: for a registry that asks for them; by default those that `docker login` has written.
         plain_http: without TLS; by default for a registry on this machine, as container tools do it, and no other.
         on_progress: is told each blob.
 
@@ -69,6 +70,8 @@ def push(
         )
     if plain_http is None:
         plain_http = _LOOPBACK.fullmatch(host) is not None
+    if credentials is None and (logged_in := credentials_of(host)) is not None:
+        credentials = Credentials(*logged_in)
     base_url = f"{'http' if plain_http else 'https'}://{host}"
     with (
         tempfile.TemporaryDirectory(prefix=".push-", dir=image.archive.parent) as scratch,
