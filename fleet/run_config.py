@@ -24,11 +24,16 @@ def run_config_file(stack: str) -> Path:
 
 
 class RunConfig:
-    """One local stack's file on this machine."""
+    """One local stack's file on this machine.
 
-    def __init__(self, committed: Path) -> None:
+    Args:
+        committed: the file in the repository.
+        folder: where the engine's is kept, beside this machine's state by default.
+    """
+
+    def __init__(self, committed: Path, folder: Path | None = None) -> None:
         self._committed = committed
-        self._run = _folder() / committed.name
+        self._run = (folder or _folder()) / committed.name
 
     @contextmanager
     def file(self, **changed: str) -> Generator[Path]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet import console
+from fleet import console, rehearsed
 from fleet.authorities import authority_file
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary, stack_names
@@ -17,12 +17,15 @@ from fleet.kept_notes import KeptNotes
 from fleet.locks import release
 from fleet.phases import PhasedUpdate, holds_objects, with_its_way
 from fleet.policies import policy_arguments
+from fleet.rehearsed import rehearsed_world
 from fleet.remains import Remainder, listed, protected, remains, to_record
 from fleet.repair import repair
 from fleet.run_config import RunConfig
 from fleet.tunnel import TunnelRecords
 from fleet.update_view import UpdateView
 from infra.config import Cloud, Phase, StackKind, StackSettings, from_stack_file
+from rehearsal import guard
+from rehearsal.world import World
 from toolchain.flavour import CHECKED_VARIABLE
 from toolchain.locations import clone_dir
 from toolchain.plugin_flavours import Flavour, check_flavour, record_flavour
@@ -47,6 +50,8 @@ class Stack:
         engine: The engine with their environment.
         backend: URL of the state backend.
         config: The stack file for the engine.
+        tunnels: The ways to private API servers that are open.
+        bootstrapped: Whether a bootstrap began it where its file says; such a one is never begun anew.
     """
 
     name: str
@@ -55,6 +60,8 @@ class Stack:
     engine: Engine
     backend: str
     config: RunConfig
+    tunnels: TunnelRecords
+    bootstrapped: bool
 
     @classmethod
     def open(cls, name: str, *, create: bool, changes: bool = False) -> "Stack":
@@ -95,6 +102,8 @@ class Stack:
     def _of(cls, name: str, *, changes: bool = False) -> "Stack":
         """Give a stack whose file, tools and environment are right, whether the backend knows it or not."""
         settings = from_stack_file(stack_file(name))
+        if (world := rehearsed_world()) is not None:
+            return cls._rehearsed(name, settings, world)
         if changes:
             check_rights(name, settings)
         check_bootstrapped(name, settings)
@@ -104,7 +113,24 @@ class Stack:
             environment["PULUMI_BACKEND_URL"] = settings.backend
         environment[CHECKED_VARIABLE] = name  # checked by whoever opens it, once: the program would check again
         backend = environment["PULUMI_BACKEND_URL"]
-        return cls(name, settings, flavour, Engine(environment), backend, RunConfig(stack_file(name)))
+        config, tunnels = RunConfig(stack_file(name)), TunnelRecords()
+        return cls(name, settings, flavour, Engine(environment), backend, config, tunnels, bool(settings.backend))
+
+    @classmethod
+    def _rehearsed(cls, name: str, settings: StackSettings, world: World) -> "Stack":
+        """Give a stack in a rehearsal: other plugins, another backend, the same file.
+
+        Raises:
+            FleetError: it is this machine's, which nothing simulates.
+        """
+        if settings.cloud is Cloud.LOCAL:
+            raise FleetError(
+                f"stack {name} is of this machine, and {guard.WORLD_VARIABLE} is set: unset it to work on real stacks"
+            )
+        return cls(
+            name, settings, Flavour.SIMULATED, rehearsed.engine(world, name), guard.backend_url(world.folder),
+            rehearsed.run_config(world, stack_file(name)), rehearsed.tunnels(world), bootstrapped=False,
+        )  # fmt: skip
 
     def begun(self, *, create: bool) -> bool:
         """Tell whether the backend knows it; one that it knows is made by the plugins that are about to run.
@@ -116,17 +142,17 @@ class Stack:
         if self.engine.exists(self.name):
             check_flavour(self.backend, self.name, self.flavour)
             return True
-        if create and not self.settings.backend:  # what a file says is in a backend is never begun anew there
+        if create and not self.bootstrapped:  # what a file says is in a backend is never begun anew there
             return False
-        way = "bootstrap" if self.settings.backend else "up"
+        way = "bootstrap" if self.bootstrapped else "up"
         raise StackUnknownError(
             f"stack {self.name} was never brought up (backend {self.backend}): run `fleet {way} {self.name}`"
         )
 
     def begin(self) -> None:
         """Make it, empty, unless it is there; whoever calls this holds it."""
-        if self.settings.backend:
-            return  # there it was begun by a bootstrap
+        if self.bootstrapped:
+            return
         release(self.name, backend=self.backend)
         with self.config.kept_clean():
             self.engine.select(self.name)
@@ -151,7 +177,7 @@ class Stack:
             record_flavour(self.backend, self.name, self.flavour)
             if not self.settings.tunnelled:
                 return self._update(self.engine)
-            return PhasedUpdate(self.engine, self.name, stack_file(self.name), TunnelRecords()).run(self._update)
+            return PhasedUpdate(self.engine, self.name, stack_file(self.name), self.tunnels).run(self._update)
 
     def _update(self, engine: Engine) -> Summary:
         if self.settings.cloud is not Cloud.LOCAL:
@@ -167,6 +193,11 @@ class Stack:
         """
         self.check_awake()
         return self._run("preview", *policy_arguments())
+
+    def drift(self) -> Summary:
+        """Show what `up` would do once it has looked at what really is there; nothing is touched."""
+        self.check_awake()
+        return self._run("preview", "--refresh", *policy_arguments())
 
     def refresh(self) -> Summary:
         """Bring the state up to what really is there."""
@@ -263,7 +294,7 @@ class Stack:
     def _run(self, operation: str, *arguments: str, **changed: str) -> Summary:
         if not self.settings.tunnelled:
             return self._run_by(self.engine, operation, *arguments, **changed)
-        with with_its_way(self.engine, self.name, operation, TunnelRecords()) as engine:
+        with with_its_way(self.engine, self.name, operation, self.tunnels) as engine:
             return self._run_by(engine, operation, *arguments, **changed)
 
     def _run_by(self, engine: Engine, operation: str, *arguments: str, **changed: str) -> Summary:

@@ -161,6 +161,22 @@ class World:
             CHECKED_VARIABLE: stack,  # the world's backend never holds a stack of other plugins
         }
 
+    def take_files(self, source: Path) -> None:
+        """Bring stack and tenant files up to what a project's say now; others may be at work here meanwhile.
+
+        Args:
+            source: the folder with Pulumi.yaml.
+        """
+        for folder, pattern in ((".", "Pulumi.*.yaml"), (TENANTS_FOLDER, "*.yaml")):
+            wanted = {file.name: file for file in (source / folder).glob(pattern)}
+            for name, file in wanted.items():
+                fresh = self.project / folder / f".{name}.{os.getpid()}"
+                _write(fresh, f"{_ENCRYPTION.sub('', file.read_text(encoding='utf-8')).rstrip()}\n")
+                fresh.replace(self.project / folder / name)
+            for file in (self.project / folder).glob(pattern):
+                if file.name not in wanted:
+                    file.unlink(missing_ok=True)
+
     def _link(self, source: Path, files: Path) -> None:
         self.project.mkdir(exist_ok=True)
         kept_salts = {

@@ -1,6 +1,7 @@
 """`fleet up`, `preview`, `refresh`, `down`, `complete`, `output`, `env`: a stack's life."""
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,9 +24,10 @@ Examples:
 """
 _PREVIEW = """Show what `fleet up` would change; nothing is touched.
 
-Example:
+Examples:
 
     fleet preview local
+    fleet preview aws-us-east-1 --save plans/aws-us-east-1.json
 """
 _DOWN = """Delete every resource of a stack. The embedded cluster ends with all its data.
 
@@ -52,11 +54,12 @@ Examples:
     fleet output local
     fleet output local --show-secrets | jq -r .kubeconfig > kubeconfig
 """
-_ENV = """Print the environment of the plain Pulumi CLI, for a shell to read.
+_ENV = """Print the environment of the plain Pulumi CLI, for a shell to read; or put a shell into a rehearsal.
 
-Example:
+Examples:
 
     eval "$(fleet env)"; pulumi preview --stack local
+    eval "$(fleet env --rehearsal drill)"; fleet up gcp-account --yes; fleet drift gcp-account    # all of it simulated
 """
 _COMPLETE = """Ask a stack's model to go on with a text, through its load balancer.
 
@@ -93,15 +96,26 @@ def up(stack: StackName = "local", yes: Yes = False, as_json: AsJson = False) ->
         console.json_result({"stack": stack, "changes": summary.changes, "duration_s": summary.duration_s})
 
 
-def preview(stack: StackName = "local", as_json: AsJson = False) -> None:
+def preview(
+    stack: StackName = "local",
+    save: Annotated[Path | None, typer.Option(help="File for the plan, which `fleet review comment` reads")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Preview a stack."""
+    from fleet.review.plan import Plan  # noqa: PLC0415
     from fleet.stacks import Stack  # noqa: PLC0415
 
     with Stack.for_preview(stack) as opened:
-        summary = opened.preview()
-    console.step(f"{summary.changed} changes" if summary.changed else "no changes")
+        if save is None:
+            plan = Plan.of(stack, opened.preview())
+        else:
+            plan = Plan.of_preview(stack, opened.preview)
+            plan.save(save)
     if as_json:
-        console.json_result({"stack": stack, "changes": summary.changes})
+        console.json_result({**plan.model_dump(), "stack": stack, "counts": plan.counts})
+    if plan.error:
+        raise console.FleetError(plan.error)
+    console.step(f"{stack}: {plan.headline}")
 
 
 def refresh(stack: StackName = "local") -> None:
@@ -193,8 +207,14 @@ def output(
     )
 
 
-def env() -> None:
+def env(
+    rehearsal: Annotated[
+        str | None, typer.Option(help="Print what puts every `fleet` of this shell into a rehearsal of this name")
+    ] = None,
+) -> None:
     """Print shell exports."""
+    from fleet import rehearsed  # noqa: PLC0415
     from toolchain.pulumi_home import choose_flavour, shell_exports  # noqa: PLC0415
 
-    print(shell_exports(choose_flavour()))  # noqa: T201 - read by a shell
+    text = shell_exports(choose_flavour()) if rehearsal is None else rehearsed.exports(rehearsed.begin(rehearsal))
+    print(text)  # noqa: T201 - read by a shell

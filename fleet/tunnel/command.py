@@ -43,7 +43,7 @@ class TunnelCommand:
             FleetError: there is no such stack.
         """
         opened = Stack.open(stack, create=False)
-        return cls(stack, opened.settings, stack_file(stack), opened.engine, TunnelRecords())
+        return cls(stack, opened.settings, stack_file(stack), opened.engine, opened.tunnels)
 
     @classmethod
     def of_world(cls, stack: str, name: str) -> "TunnelCommand":

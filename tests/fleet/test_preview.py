@@ -61,7 +61,7 @@ def unmade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Unmade]:
 def test_the_stack_is_there_for_the_preview_only(unmade: Unmade) -> None:
     done = subprocess.run(_command(unmade), capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["changes"]["create"] > 10
+    assert json.loads(done.stdout)["counts"]["create"] > 10
     assert unmade.left() == []
 
 
