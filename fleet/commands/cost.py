@@ -51,13 +51,19 @@ def cost(
     from fleet.cost.revision import settings_at  # noqa: PLC0415
     from fleet.cost.usage import Assumptions  # noqa: PLC0415
     from fleet.stacks import stack_file  # noqa: PLC0415
-    from infra.config import StackKind, from_stack_file  # noqa: PLC0415
+    from infra.config import Cloud, StackKind, from_stack_file  # noqa: PLC0415
 
     if markdown and not against:
         raise console.FleetError("--markdown is a difference: name what it is against (--against main)")
     file = stack_file(stack)
     settings = from_stack_file(file)
     assumptions = Assumptions(load, egress_gb, nat_gb, object_gb)
+    if markdown and (settings.kind is not StackKind.REGION or settings.cloud is Cloud.LOCAL):
+        # A pull request may change any stack: that one has no estimate is no failure.
+        what = "on one machine" if settings.cloud is Cloud.LOCAL else f"of kind `{settings.kind}`"
+        told = f"### Cost of `{stack}`\n\nNot estimated: it is {what}, and what regions cost stands with them.\n"
+        console.out.print(told, markup=False, soft_wrap=True, end="")
+        return
     if refresh:
         _refresh(settings.cloud, settings.region)
     account = budget.account_of(settings, file.parent)

@@ -100,6 +100,17 @@ def test_a_new_stack_has_no_before(fleet: Fleet, write_stack: Callable[..., Path
     assert result(fleet("one", "--against", "main", "--json"))["before"] is None
 
 
+def test_a_stack_without_an_estimate_fails_no_pull_request(
+    fleet: Fleet, write_stack: Callable[..., Path], tmp_path: Path
+) -> None:
+    write_stack("account", kind="account")
+    (tmp_path / "Pulumi.local.yaml").write_text("config: {modelfleet:cloud: local}\n")
+    for stack, why in (("account", "of kind `account`"), ("local", "on one machine")):
+        done = fleet(stack, "--against", "main", "--markdown")
+        assert done.exit_code == 0
+        assert f"Not estimated: it is {why}" in done.stdout
+
+
 def test_two_files_are_compared(
     fleet: Fleet, write_stack: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
