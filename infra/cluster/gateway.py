@@ -151,7 +151,7 @@ class Gateway(pulumi.ComponentResource):
 
         def content(hashes: list[str]) -> str:
             keys = [
-                {"id": key.id, "tenant": key.tenant, "sha256": digest}
+                {"id": key.id, "tenant": key.tenant, "sha256": digest, "priority": key.priority.value}
                 for key, digest in zip(made, hashes, strict=True)
                 if self._settings.serves(key.tenant)  # a suspended tenant's key stays, but opens nothing
             ]

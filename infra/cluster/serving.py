@@ -8,10 +8,12 @@ import pulumi_kubernetes as k8s
 from infra.clouds import Region
 from infra.clouds.names import SERVER_ACCOUNT
 from infra.clouds.region import NodeFolder
+from infra.cluster import traffic
 from infra.cluster.hardening import labels, selector
 from infra.cluster.isolation import SERVER_PORT, Isolation
 from infra.cluster.workload import Mount, Pod, Workload
 from infra.config import StackSettings
+from infra.config.workloads import TracesSettings
 
 _NAME = SERVER_ACCOUNT
 _START_LIMIT_S = 600
@@ -65,6 +67,8 @@ class Serving(pulumi.ComponentResource):
             on_gpu_pools=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[isolation]),
         )
+        if settings.serving.traces is not None:
+            self._let_spans_out(settings.serving.traces)
         self.url = pulumi.Output.concat("http://", _NAME, ".", self._namespace, ":", str(SERVER_PORT))
         self.register_outputs({"url": self.url, "service": service.metadata.name})
 
@@ -89,6 +93,7 @@ class Serving(pulumi.ComponentResource):
                 "MODELFLEET_MODEL_DIGEST": storage.model_digest,
                 "MODELFLEET_PORT": str(SERVER_PORT),
                 "MODELFLEET_DRAIN_TIMEOUT_S": str(serving.drain_timeout_s),
+                **self._tracing(),
             },
             ports={"http": SERVER_PORT},
             probe_port="http",
@@ -99,6 +104,42 @@ class Serving(pulumi.ComponentResource):
             gpus=serving.gpus,
             mounts=mounts,
             service_account=service_account,
+        )
+
+    def _tracing(self) -> dict[str, pulumi.Input[str]]:
+        """What makes the server send spans.
+
+        OpenTelemetry's own variables: opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables.
+        """
+        traces = self._settings.serving.traces
+        if traces is None:
+            return {}
+        return {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{traces.service}.{traces.namespace}:{traces.port}",
+            "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+            "OTEL_TRACES_SAMPLER_ARG": str(traces.share),
+            "OTEL_RESOURCE_ATTRIBUTES": pulumi.Output.concat(
+                "k8s.namespace.name=", self._namespace, ",deployment.environment.name=", pulumi.get_stack()
+            ),
+        }
+
+    def _let_spans_out(self, traces: TracesSettings) -> None:
+        """Let the servers reach the collector, and the names to find it by."""
+        collector = k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=traffic.namespace(traces.namespace))
+        k8s.networking.v1.NetworkPolicy(
+            "allow-traces",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name="model-server-traces", namespace=self._namespace, labels=dict(labels(_NAME))
+            ),
+            spec=k8s.networking.v1.NetworkPolicySpecArgs(
+                pod_selector=traffic.pods(_NAME),
+                policy_types=["Egress"],
+                egress=[
+                    k8s.networking.v1.NetworkPolicyEgressRuleArgs(to=[collector], ports=[traffic.port(traces.port)]),
+                    traffic.to_name_service(),
+                ],
+            ),
+            opts=self._inside,
         )
 
     def _model_claim(self, folder: NodeFolder) -> pulumi.Output[str]:

@@ -73,6 +73,17 @@ class _Workload(FileModel):
     memory: MemoryQuantity = Field("256Mi", description="Memory limit per pod")
 
 
+class TracesSettings(FileModel):
+    """An OpenTelemetry collector in the cluster; the namespace's closed network lets spans through to it only."""
+
+    service: Name = Field("otel-collector", description="The collector's Service")
+    namespace: Name = Field(description="The collector's namespace")
+    port: int = Field(4318, ge=1, le=65535, description="Where it takes OTLP over HTTP; its pods' port too")
+    share: float = Field(
+        1.0, ge=0, le=1, description="Share of traces begun here that are kept; a caller's own choice wins"
+    )
+
+
 class ServingSettings(_Workload):
     """The model server's pods."""
 
@@ -88,6 +99,7 @@ class ServingSettings(_Workload):
     drain_timeout_s: int = Field(
         60, ge=1, le=3600, description="Seconds that running requests have to finish when a pod is asked to end"
     )
+    traces: TracesSettings | None = Field(None, description="Where each request's span goes; unset: nowhere")
 
 
 class GatewaySettings(_Workload):
@@ -101,11 +113,22 @@ class GatewaySettings(_Workload):
     )
 
 
+class KeyPriority(StrEnum):
+    """Who goes first; the gateway's names for it."""
+
+    INTERACTIVE = "interactive"
+    NORMAL = "normal"
+    BATCH = "batch"
+
+
 class TenantKeySettings(FileModel):
     """An API key that the stack makes and stores, hashed, for the gateway."""
 
     id: Name = Field(description="Name of the key, shown in logs and in the stack's outputs")
     tenant: Name = Field(description="Tenant that requests with this key belong to")
+    priority: KeyPriority = Field(
+        KeyPriority.NORMAL, description="The best class that requests with this key may have, asked for by service_tier"
+    )
 
 
 DEMO_KEYS = (TenantKeySettings(id="demo", tenant="demo"),)

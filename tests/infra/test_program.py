@@ -1,5 +1,6 @@
 """The program's resources, recorded without an engine (Pulumi's own mocks): what is made, and how it is guarded."""
 
+import json
 import runpy
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,9 +37,13 @@ class Recorder(recording.Recorder):
 
 @pytest.fixture(scope="module")
 def program() -> Iterator[Recorder]:
+    yield from recorded({"modelfleet:cloud": "local"})
+
+
+def recorded(config: dict[str, str]) -> Iterator[Recorder]:
     recorder = Recorder()
     patch = pytest.MonkeyPatch()
-    patch.setenv("PULUMI_CONFIG", '{"modelfleet:cloud": "local"}')
+    patch.setenv("PULUMI_CONFIG", json.dumps(config))
     patch.setenv(CHECKED_VARIABLE, "local")  # no backend to ask whose plugins made the stack
     patch.setattr(pulumi, "get_stack", lambda: "local")
     try:
@@ -100,6 +105,31 @@ def test_the_gateway_learns_hashes_never_keys(program: Recorder) -> None:
     (text,) = [content for content in contents if "keys.json" in content]
     assert "b" * 64 in text["keys.json"]
     assert "mf-secret" not in text["keys.json"]
+
+
+def test_a_key_says_who_may_go_first_and_spans_leave_for_the_collector_only() -> None:
+    config = {
+        "modelfleet:cloud": "local",
+        "modelfleet:keys": json.dumps([{"id": "chat", "tenant": "demo", "priority": "interactive"}]),
+        "modelfleet:serving": json.dumps({"traces": {"namespace": "monitoring", "share": 0.25}}),
+    }
+    for program in recorded(config):
+        (keys,) = [
+            secret["stringData"] for secret in program.all("Secret") if "keys.json" in revealed(secret["stringData"])
+        ]
+        assert json.loads(revealed(keys)["keys.json"])["keys"][0]["priority"] == "interactive"
+
+        (server,) = [pod["containers"][0] for pod in pods(program) if pod["containers"][0]["name"] == "model-server"]
+        variables = {variable["name"]: variable.get("value") for variable in server["env"]}
+        assert variables["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://otel-collector.monitoring:4318"
+        assert variables["OTEL_TRACES_SAMPLER_ARG"] == "0.25"
+
+        policies = {policy["metadata"]["name"]: policy["spec"] for policy in program.all("NetworkPolicy")}
+        collector, names = policies["model-server-traces"]["egress"]
+        (peer,) = collector["to"]
+        assert peer == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+        assert [port["port"] for port in collector["ports"]] == [4318]
+        assert {port["port"] for port in names["ports"]} == {53}
 
 
 def test_the_namespace_enforces_restricted_pods(program: Recorder) -> None:
