@@ -103,14 +103,18 @@ class ShortLife:
     Attributes:
         rehearsal: the stack in its world.
         change: makes a change that reaches every resource; None where the program has none.
+        until: the last stage.
     """
 
     rehearsal: Rehearsal
     change: Callable[[Rehearsal], None] | None = None
+    until: Stage = Stage.DOWN
 
     def stages(self) -> Sequence[Stage]:
         """Name the stages that it has."""
-        return [stage for stage in Stage if stage is not Stage.CHANGE or self.change is not None]
+        every = list(Stage)
+        up_to = every[: every.index(self.until) + 1]
+        return [stage for stage in up_to if stage is not Stage.CHANGE or self.change is not None]
 
     def prepare(self, stage: Stage) -> None:
         """Do what comes before a stage's operation, and meets no faults."""

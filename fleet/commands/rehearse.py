@@ -51,6 +51,12 @@ Examples:
     fleet rehearse gcp-europe-west4 --faults --sample 20 --seed 7
 """
 
+_APART: Mapping[str, set[str]] = {
+    "--faults": {"--scenario", "--lifecycle", "--down", "--export", "--continue", "--timeline"},
+    "--scenario": {"--lifecycle", "--down"},
+}
+"""Options that play lives of their own, and what has no place in these."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the top level."""
@@ -81,12 +87,18 @@ def rehearse(
     """Rehearse stacks."""
     from fleet.policies import policy_arguments  # noqa: PLC0415
     from fleet.rehearse import Identity, Rehearsal  # noqa: PLC0415 - the engine's part, not needed for --help
+    from rehearsal.mishaps import Plan  # noqa: PLC0415
     from rehearsal.world import World  # noqa: PLC0415
 
+    together = {
+        "--faults": faults, "--scenario": scenario, "--lifecycle": lifecycle, "--down": down, "--export": export,
+        "--continue": goes_on, "--timeline": timeline, "--sample": sample, "--seed": seed,
+    }  # fmt: skip
+    _check({option for option, given in together.items() if given})
     settings = _settings(stacks, files)
     *before, last = settings
     place = World.named(world or last)
-    planted = _scenario(scenario, faults=faults)
+    planted = _scenario(scenario)
     if faults:
         from fleet.drill import Drill  # noqa: PLC0415
 
@@ -116,10 +128,9 @@ def rehearse(
             neighbours.append(opened(stack))
             report.append(_brought_up(neighbours[-1], down=down, timelines=timelines))
         rehearsal, problems = opened(last), ()
+        Plan().write(place.folder)  # what an earlier scenario here has left is over
         if planted is not None:
-            from fleet.played_scenario import play  # noqa: PLC0415
-
-            report.append(play(rehearsal, planted))
+            report.append(_met(rehearsal, planted, timelines))
         elif lifecycle:
             played, problems = _lived(rehearsal, settings[last], neighbours, timelines)
             report.append(played)
@@ -150,15 +161,37 @@ def _settings(stacks: Sequence[str], files: Path | None) -> "dict[str, StackSett
     return settings
 
 
-def _scenario(file: Path | None, *, faults: bool) -> "Scenario | None":
+def _check(given: set[str]) -> None:
+    """Refuse options that mean nothing together.
+
+    Raises:
+        FleetError: which ones.
+    """
+    for option, others in _APART.items():
+        if option in given and (wrong := sorted(given & others)):
+            raise console.FleetError(f"{option} and {', '.join(wrong)} don't go together: leave one out")
+    if "--faults" not in given and (wrong := sorted(given & {"--sample", "--seed"})):
+        raise console.FleetError(f"{', '.join(wrong)} says what --faults draws: add --faults, or leave it out")
+
+
+def _scenario(file: Path | None) -> "Scenario | None":
     """Read what is to go wrong, before anything begins."""
     if file is None:
         return None
-    if faults:
-        raise console.FleetError("--faults plants faults of its own: leave --scenario out, or --faults")
     from rehearsal.scenario import Scenario  # noqa: PLC0415
 
     return Scenario.read(file)
+
+
+def _met(rehearsal: "Rehearsal", planted: "Scenario", timelines: "list[Timeline]") -> Mapping[str, Any]:
+    """Bring a stack up while what a scenario says goes wrong."""
+    from fleet.played_scenario import play  # noqa: PLC0415
+    from fleet.timeline import timed  # noqa: PLC0415
+
+    played, timeline = timed(rehearsal, "up", lambda: play(rehearsal, planted))
+    timelines.append(timeline)
+    console.note(f"  {timeline}")
+    return played
 
 
 def _tell_faults(stack: str, played: "Iterable[Weathered]", *, as_json: bool) -> None:
