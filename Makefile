@@ -55,8 +55,10 @@ test-kind: setup-all ## the local stack on kind, where docker and kind are there
 LIVES := aws-account azure-account gcp-account aws-us-east-1+aws-us-west-2 aws-us-west-2+aws-us-east-1 \
 	azure-westeurope gcp-europe-west4 aws-us-east-1+aws-us-west-2+azure-westeurope+gcp-europe-west4+global
 
+REGIONS := aws-us-east-1 azure-westeurope gcp-europe-west4
+
 .PHONY: rehearse-all
-rehearse-all: setup-all ## every stack's whole life against simulated clouds, the smallest region's, three places of states
+rehearse-all: setup-all ## every stack's whole life against simulated clouds, three places of states, a fault at every resource of each region
 	@$(FLEET) tools ensure --for test
 	$(FLEET) rehearse aws-eu-central-1 --files examples/smallest-region --lifecycle
 	for leg in $(LIVES); do
@@ -64,6 +66,9 @@ rehearse-all: setup-all ## every stack's whole life against simulated clouds, th
 	done
 	for cloud in aws azure gcp; do
 	  $(FLEET) bootstrap "$$cloud-state" --undo --rehearse
+	done
+	for stack in $(REGIONS); do
+	  $(FLEET) rehearse "$$stack" --faults --world "faults-$$stack"
 	done
 
 IMAGE ?= gateway
