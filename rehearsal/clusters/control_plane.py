@@ -20,8 +20,6 @@ from toolchain.cluster import ClusterSpec, EmbeddedCluster
 from toolchain.cluster.addresses import LeaseBook
 from toolchain.kubernetes_provider.kubeconfig import Connection, load
 
-SERVER_NAME: Final = "kubernetes.default.svc"
-"""A name in the certificate of every API server here, by which it proves what it is wherever the connection leads."""
 _FOLDER: Final = "clusters"
 """Where embedded clusters keep their data, below the folder that they are given."""
 _MEMORY: Final = "account.sqlite"
@@ -39,8 +37,11 @@ class ControlPlane:
     world: Path
     cluster: ManagedCluster
 
-    def start(self, on_progress: Callable[[str], None] | None = None) -> None:
+    def start(self, host: str) -> None:
         """Start it unless it runs, and return when its API server answers.
+
+        Args:
+            host: the name by which the program knows it, and its certificate proves it.
 
         Raises:
             ClusterError: it doesn't start; the message says why.
@@ -54,12 +55,13 @@ class ControlPlane:
         spec = ClusterSpec(
             node=False,
             companion=companion,
+            names=(host,),
             audit=False,
             durable=False,
             # EKS, AKS and GKE enforce no standard but what namespaces ask for.
             pod_security="privileged",
         )
-        self._embedded.start(spec, on_progress=on_progress)
+        self._embedded.start(spec)
 
     def connection(self) -> Connection:
         """Give its administrator's connection from this machine, past any tunnel."""

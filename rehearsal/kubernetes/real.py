@@ -11,10 +11,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from rehearsal import guard
 from rehearsal.api_server import is_private
-from rehearsal.clusters.control_plane import SERVER_NAME, ControlPlane
+from rehearsal.clusters.control_plane import ControlPlane
 from rehearsal.clusters.managed_cluster import find_cluster
 from rehearsal.remembering import world
 from rehearsal.sdk_index import sdk_version
@@ -74,12 +75,11 @@ class RehearsedKubernetes(KubernetesProvider):
         if cluster is None:
             return told
         plane = ControlPlane(folder, cluster)
-        await asyncio.to_thread(plane.start)
+        await asyncio.to_thread(plane.start, str(urlsplit(told.server).hostname))
         own = plane.connection()
         if not is_private(cluster.resource):
             return own
-        proxy = os.environ.get("HTTPS_PROXY")
-        return replace(own, server=told.server, context=told.context, proxy_url=proxy, tls_server_name=SERVER_NAME)
+        return replace(own, server=told.server, context=told.context, proxy_url=os.environ.get("HTTPS_PROXY"))
 
     async def diff(self, request: DiffRequest, context: Context) -> DiffResult:
         """Tell what an update would change."""

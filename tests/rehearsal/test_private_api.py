@@ -1,6 +1,7 @@
 """A private cluster's simulated API server answers through its tunnel, and in no other way."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from fleet.engine import UpdateFailedError
 from fleet.rehearse import Identity, Rehearsal
 from fleet.tunnel import TunnelRecords
 from fleet.tunnel.reach import reached
+from rehearsal.clusters.mode import ClusterMode
 from rehearsal.world import World
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -34,7 +36,7 @@ kubeconfig = cluster.endpoint.apply(lambda endpoint: json.dumps({
     "current-context": "c",
     "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
     "clusters": [{"name": "c", "cluster": {"server": endpoint}}],
-    "users": [],
+    "users": [{"name": "c", "user": {}}],
 }))
 pulumi.export("kubeconfig", kubeconfig)
 pulumi.export("tunnel", {"kind": "session-manager", "region": "us-east-1", "machine": "t"})
@@ -44,7 +46,30 @@ if pulumi.Config("rehearsed").get("inside"):
 """
 
 
-def test_objects_are_kept_only_through_the_tunnel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+NAMESPACE = "kubernetes:core/v1:Namespace"
+NOT_REACHED = {
+    ClusterMode.REMEMBERED: r"no such host(.|\n)*answers through its tunnel only",
+    ClusterMode.REAL: r"eks\.simulated\.invalid.*cannot be reached",
+}
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        ClusterMode.REMEMBERED,
+        pytest.param(
+            ClusterMode.REAL,
+            marks=[
+                pytest.mark.cluster,
+                pytest.mark.slow,
+                pytest.mark.skipif(os.geteuid() != 0, reason="namespaces are made by root"),
+            ],
+        ),
+    ],
+)
+def test_objects_are_kept_only_through_the_tunnel(
+    mode: ClusterMode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MODELFLEET_STATE", str(tmp_path / "state"))
     project = tmp_path / "program"
     project.mkdir()
@@ -52,15 +77,17 @@ def test_objects_are_kept_only_through_the_tunnel(tmp_path: Path, monkeypatch: p
     (project / "Pulumi.test.yaml").write_text("config:\n  aws:region: us-east-1\n")
     (project / "__main__.py").write_text(PROGRAM)
     world = World.named("test")
-    rehearsal = Rehearsal.open("test", world, Identity("111122223333", "us-east-1"), project=project)
-    rehearsal.up()
-    file = world.stack_file("test")
-    file.write_text(file.read_text().replace("config:\n", "config:\n  rehearsed:inside: yes\n"))
-
-    with pytest.raises(UpdateFailedError, match=r"no such host(.|\n)*answers through its tunnel only"):
+    with world.held():
+        identity = Identity("111122223333", "us-east-1")
+        rehearsal = Rehearsal.open("test", world, identity, project=project, clusters=mode)
         rehearsal.up()
-    assert "kubernetes:core/v1:Namespace" not in json.dumps(rehearsal.engine.export("test")["deployment"]["resources"])
+        file = world.stack_file("test")
+        file.write_text(file.read_text().replace("config:\n", "config:\n  rehearsed:inside: yes\n"))
 
-    with reached(rehearsal.engine, "test", TunnelRecords(world.folder / "tunnels")) as engine:
-        Rehearsal("test", world, engine, ()).up()
-    assert "kubernetes:core/v1:Namespace" in json.dumps(rehearsal.engine.export("test")["deployment"]["resources"])
+        with pytest.raises(UpdateFailedError, match=NOT_REACHED[mode]):
+            rehearsal.up()
+        assert NAMESPACE not in json.dumps(rehearsal.engine.export("test")["deployment"]["resources"])
+
+        with reached(rehearsal.engine, "test", TunnelRecords(world.folder / "tunnels")) as engine:
+            Rehearsal("test", world, engine, ()).up()
+        assert NAMESPACE in json.dumps(rehearsal.engine.export("test")["deployment"]["resources"])

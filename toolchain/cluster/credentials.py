@@ -18,8 +18,13 @@ CONTROLLERS_USER = "modelfleet:node-controllers"
 _LOOPBACK_NAME = "localhost"
 
 
-def ensure_all(layout: ClusterLayout, subnet: Subnet) -> None:
+def ensure_all(layout: ClusterLayout, subnet: Subnet, names: tuple[str, ...] = ()) -> None:
     """Make what is missing, for another address, or close to its end.
+
+    Args:
+        layout: the cluster's files.
+        subnet: its addresses.
+        names: further host names of its API server.
 
     Raises:
         OSError: a file can't be written.
@@ -43,6 +48,7 @@ def ensure_all(layout: ClusterLayout, subnet: Subnet) -> None:
                 f"{service}.{DNS_DOMAIN}",
                 _LOOPBACK_NAME,
                 layout.name,
+                *names,
             ),
             addresses=(API_SERVICE_ADDRESS, subnet.node, loopback),
         )

@@ -255,7 +255,7 @@ class EmbeddedCluster:
         layout.scratch.mkdir(mode=0o700)
         layout.volumes.chmod(0o711)  # a container's user passes through to the volume that it is given
         layout.supervision.unlink(missing_ok=True)
-        credentials.ensure_all(layout, subnet)
+        credentials.ensure_all(layout, subnet, spec.names)
         configuration.write_all(layout, subnet, spec)
         plan = components.plan(layout, subnet, spec, tools)
         plan.write(layout.plan)

@@ -38,10 +38,11 @@ def read_settings(layout: ClusterLayout) -> ClusterSettings | None:
     if fields is None:
         return None
     spec = fields["spec"]
-    subnet, companion = spec.pop("subnet"), tuple(spec.pop("companion", ()))
+    subnet = spec.pop("subnet")
+    companion, names = tuple(spec.pop("companion", ())), tuple(spec.pop("names", ()))
     return ClusterSettings(
         IPv4Network(fields["subnet"]),
-        ClusterSpec(subnet=None if subnet is None else IPv4Network(subnet), companion=companion, **spec),
+        ClusterSpec(subnet=None if subnet is None else IPv4Network(subnet), companion=companion, names=names, **spec),
     )
 
 

@@ -36,6 +36,7 @@ class ClusterSpec:
             others register nodes.
         companion: the command of a program that runs beside the API server, inside of the cluster's namespaces, and is
             started again when it dies; none if empty. It is ready when it takes connections at `COMPANION_SOCKET`.
+        names: further host names that its API server's certificate is for.
         durable: whether what etcd has answered survives a power failure. Where it needn't, writes don't wait for disks.
         pod_security: Pod Security Standard enforced in every namespace that doesn't say otherwise (kube-system
             is exempt): ``privileged``, ``baseline`` or ``restricted``.
@@ -47,6 +48,7 @@ class ClusterSpec:
     audit: bool = True
     node: bool = True
     companion: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     durable: bool = True
     pod_security: str = "baseline"
     start_timeout_s: float = 180.0

@@ -65,7 +65,7 @@ class Region:
         assert found is not None
         self.name = found.machine_name(world)
         plane = ControlPlane(world, found)
-        plane.start()
+        plane.start("drawn.invalid")
         context = tls_context(world / "clusters" / self.name / "pki", "admin")
         self.http = httpx.Client(base_url=plane.connection().server, verify=context, trust_env=False)
 
