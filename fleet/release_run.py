@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fleet import console
+from fleet.console import FleetError
 from fleet.release_region import DeployedRegion
 from fleet.stacks import known_stacks, stack_file
 from infra.config import SettingsError, StackKind, from_stack_file
@@ -22,7 +23,7 @@ from release.progress import Progress
 from release.region import NoMigration
 from release.releases import Releases
 from release.rollout import Clock, Rollout, Surroundings
-from release.waves import WavePlan
+from release.waves import Wave, WavePlan
 from toolchain.locations import clone_dir
 from toolchain.pulumi_home import choose_flavour, pulumi_environment
 
@@ -95,6 +96,21 @@ def plan_of(file: Path | None) -> WavePlan:
         SettingsError: it says something wrong.
     """
     return WavePlan.read(clone_dir() / "release" / "waves.yaml" if file is None else file, known=region_stacks())
+
+
+def environment_of(wave: Wave) -> str:
+    """Give the GitHub environment whose identity deploys a wave.
+
+    Raises:
+        FleetError: its regions are of several.
+    """
+    environments = {from_stack_file(stack_file(stack)).environment for stack in wave.stacks}
+    if len(environments) > 1:
+        raise FleetError(
+            f"wave {wave.name} has regions of several environments ({', '.join(sorted(environments))}), and a job has "
+            "the identity of one: give each environment a wave of its own"
+        )
+    return environments.pop()
 
 
 def who() -> str:

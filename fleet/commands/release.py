@@ -21,6 +21,7 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask")]
 Reason = Annotated[str, typer.Option(help="Why; kept with the record")]
+Issue = Annotated[bool, typer.Option("--issue", help="Open an issue on GitHub if it is taken back (GH_TOKEN)")]
 StackName = Annotated[str, typer.Argument(help="Region stack, as in Pulumi.<stack>.yaml")]
 
 ROLLED_BACK_STATUS = 3
@@ -46,6 +47,7 @@ def deploy(
     waves: Annotated[Path | None, typer.Option(help="Plan of the waves; by default release/waves.yaml")] = None,
     stack: Annotated[str | None, typer.Option(help="Only this region, judged at once, whatever the plan says")] = None,
     reason: Reason = "",
+    issue: Issue = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -85,7 +87,43 @@ def deploy(
         journal = desk.releases.start(target, plan, reason, wave=wave)
         through = len(plan.waves) - 1 if wave is None else wave
     console.step(f"rollout {journal.number}")
-    _tell_end(desk.drive(journal, through), journal.number, as_json=as_json)
+    end = desk.drive(journal, through)
+    if issue and end is not None:
+        _report(journal.number, end)
+    _tell_end(end, journal.number, as_json=as_json)
+
+
+@app.command(name="waves")
+def list_waves(
+    waves: Annotated[Path | None, typer.Option(help="Plan of the waves; by default release/waves.yaml")] = None,
+    matrix: Annotated[bool, typer.Option(help="Print a job matrix, on one line, for $GITHUB_OUTPUT")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show which regions are released to, in which order.
+
+    Examples:
+        fleet release waves
+
+        echo "matrix=$(fleet release waves --matrix)" >> "$GITHUB_OUTPUT"
+    """
+    import json  # noqa: PLC0415
+
+    from fleet.release_run import environment_of, plan_of  # noqa: PLC0415
+
+    rows = [
+        {
+            "wave": number,
+            "name": wave.name,
+            "stacks": ", ".join(wave.stacks),
+            "bake_s": wave.bake_s,
+            "environment": environment_of(wave),
+        }
+        for number, wave in enumerate(plan_of(waves).waves)
+    ]
+    if matrix:
+        print(json.dumps({"include": rows}, separators=(",", ":")))  # noqa: T201 - a result
+        return
+    console.result(rows, ["wave", "name", "stacks", "bake_s", "environment"], as_json=as_json)
 
 
 @app.command()
@@ -199,6 +237,18 @@ def diff(
     console.result(rows, _DIFF, as_json=as_json)
     if not rows:
         console.note(f"no difference: {stack} and {other or 'its file'}")
+
+
+def _report(number: int, end: "Concluded") -> None:
+    """Tell of a release that was taken back where the team reads."""
+    from fleet.release_issue import report  # noqa: PLC0415
+    from fleet.review.github import GitHub, job_address  # noqa: PLC0415
+    from release.record import Outcome  # noqa: PLC0415
+
+    if end.outcome is Outcome.RELEASED:
+        return
+    with GitHub.of_environment() as github:
+        console.note(f"the rollout's issue is at {report(github, number, end, job_address())}")
 
 
 def _tell_end(end: "Concluded | None", number: int, *, as_json: bool, asked_back: bool = False) -> None:

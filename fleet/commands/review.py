@@ -1,6 +1,5 @@
 """`fleet review` and `fleet drift`: what the workflows say of a change, and of a cloud that changed by itself."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -108,7 +107,7 @@ def drift(
 ) -> None:
     """Look for drift."""
     from fleet.review.drift import report  # noqa: PLC0415
-    from fleet.review.github import GitHub  # noqa: PLC0415
+    from fleet.review.github import GitHub, job_address  # noqa: PLC0415
     from fleet.review.plan import Plan  # noqa: PLC0415
     from fleet.stacks import Stack  # noqa: PLC0415
 
@@ -117,7 +116,7 @@ def drift(
         plan.save(save)
     if issue:
         with GitHub.of_environment() as github:
-            if address := report(github, plan, _job()):
+            if address := report(github, plan, job_address()):
                 console.note(f"the stack's issue is at {address}")
     if as_json:
         console.json_result(plan.model_dump())
@@ -126,11 +125,3 @@ def drift(
     console.step(f"{stack}: {plan.headline}")
     if plan.changes:
         raise typer.Exit(_DRIFTS)
-
-
-def _job() -> str:
-    """Give the address of the job that this runs in, empty outside of one."""
-    given = os.environ
-    if "GITHUB_RUN_ID" not in given:
-        return ""
-    return f"{given['GITHUB_SERVER_URL']}/{given['GITHUB_REPOSITORY']}/actions/runs/{given['GITHUB_RUN_ID']}"

@@ -149,6 +149,14 @@ class GitHub:
         return answer
 
 
+def job_address(environment: Mapping[str, str] | None = None) -> str:
+    """Give the address of the job that this runs in, empty outside of one."""
+    given = os.environ if environment is None else environment
+    if "GITHUB_RUN_ID" not in given:
+        return ""
+    return f"{given['GITHUB_SERVER_URL']}/{given['GITHUB_REPOSITORY']}/actions/runs/{given['GITHUB_RUN_ID']}"
+
+
 def _reason(answer: httpx.Response) -> str:
     try:
         return str(answer.json()["message"])
