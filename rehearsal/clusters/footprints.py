@@ -108,8 +108,9 @@ def _on_gcp(cluster: ManagedCluster, service: Mapping[str, Any]) -> Iterator[Res
     annotations, name = _annotations(service), _name(cluster, service)
     region = cluster.region
     network = cluster.resource.inputs.get("network")
-    subnet = annotations.get(_GKE_SUBNET) or cluster.resource.inputs.get("subnetwork")
     within = f"projects/{cluster.account}/regions/{region}"
+    subnet = str(annotations.get(_GKE_SUBNET) or cluster.resource.inputs.get("subnetwork"))
+    subnet = subnet if "/" in subnet else f"{within}/subnetworks/{subnet}"
     internal = annotations.get(_GKE_TYPE) == "Internal"
     scheme = "INTERNAL" if internal else "EXTERNAL"
     backend = f"{within}/backendServices/{name}"

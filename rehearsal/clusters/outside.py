@@ -35,14 +35,14 @@ class Outside:
     clock: Callable[[], float]
     _last_wanted: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def settle(self, wanted: Iterable[Resource]) -> bool:
+    def settle(self, wanted: Iterable[Resource]) -> set[str]:
         """Make what is missing, remove what nothing asks for any more.
 
         Args:
             wanted: what the cluster's objects ask for.
 
         Returns:
-            Whether something is left that only time removes.
+            Uids of objects of which something is left that only time removes.
         """
         by_key = {(each.type, each.id): each for each in wanted}
         there = {(each.type, each.id): each for each in self._there()}
@@ -53,12 +53,12 @@ class Outside:
                 self._last_wanted.pop(key, None)
                 if key not in there:
                     account.create(resource, Claim(shared=True))
-            lingering = False
+            lingering: set[str] = set()
             for key, resource in there.items():
                 if key in by_key:
                     continue
                 if resource.type in _LINGERING and now < self._last_wanted.setdefault(key, now) + LINGER_S:
-                    lingering = True
+                    lingering.add(resource.outputs[CAUSE]["uid"])
                 else:
                     self._last_wanted.pop(key, None)
                     account.delete(resource)

@@ -1,7 +1,8 @@
 """What a cloud's service controller does: load balancers for Services, and none without them.
 
-A Service keeps a finalizer as long as its load balancer is there (kubernetes.io/docs/tasks/access-application-cluster/
-create-external-load-balancer#garbage-collecting-load-balancers), so that who waits for its deletion waits for both.
+A Service keeps a finalizer as long as its load balancer and the interfaces of that are there (kubernetes.io/docs/tasks/
+access-application-cluster/create-external-load-balancer#garbage-collecting-load-balancers), so that who waits for its
+deletion waits for all of it.
 """
 
 import asyncio
@@ -41,11 +42,16 @@ class ServiceController:
             await self._hold(service)
         wanted = [each for service in held for each in of_service(cluster, service)]
         wanted += [each for volume in self._view.volumes for each in of_volume(cluster, volume)]
-        if await asyncio.to_thread(self._outside.settle, wanted):
+        lingering = await asyncio.to_thread(self._outside.settle, wanted)
+        if lingering:
             asyncio.get_running_loop().call_later(LINGER_S, self.reconciler.changed)
         for service in self._view.services:
-            if _FINALIZER in _finalizers(service):
-                await (self._publish(service, cluster) if _is_balanced(service) else self._let_go(service))
+            if _FINALIZER not in _finalizers(service):
+                continue
+            if _is_balanced(service):
+                await self._publish(service, cluster)
+            elif service["metadata"]["uid"] not in lingering:
+                await self._let_go(service)
 
     async def _hold(self, service: Mapping[str, Any]) -> None:
         """Keep a Service from being gone before its load balancer is."""
