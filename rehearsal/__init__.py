@@ -9,8 +9,8 @@ resource that they are simulated. From the border inwards:
 * `table`, `template`: the language in which a cloud is described;
 * `aws`, `azure`, `gcp`, `kubernetes`: the tables (ids, computed outputs, replacement, names, functions);
 * `dependents`: what holds a resource, so that it can't be deleted yet;
-* `troubled`: what happens around every call: `journal`, `clock` and `schedule` (time), `scenario` and `mishaps` (faults),
-  `settling` (what isn't seen yet), in each cloud's `manners`; `drift` is made past the engine;
+* `troubled`: what happens around every call: `journal`, `clock` and `schedule` (time), `scenario` and `mishaps`
+  (faults), `settling` (what isn't seen yet), in each cloud's `manners`; `drift` is made past the engine;
 * `sdk_schema`, `sdk_reader`: what the Python SDKs publish about each type;
 * `inputs` and what it joins: whether an input is one that the cloud would take;
 * `world`: the folder in which a rehearsal happens, and the environment in which the engine runs there.
