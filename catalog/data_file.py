@@ -1,4 +1,8 @@
-"""The shape of a catalogue file (`catalog/data/<cloud>.yaml`), checked as every other file that people write."""
+"""The shape of the catalogue's files (`catalog/data/`), checked as every other file that people write.
+
+Imported where a file is read, by whoever reads one: the simulated clouds, a process each, ask for afterlives alone, and
+a local stack for no machine.
+"""
 
 from datetime import date
 from typing import Literal
@@ -82,3 +86,11 @@ class DataFile(FileModel):
     sources: dict[str, SourceEntry]
     offers: dict[str, OfferEntry] = Field(default_factory=dict)
     machines: tuple[MachineEntry, ...] = Field(min_length=1)
+
+
+class RegionsFile(FileModel):
+    """The file of regions (`catalog/data/regions.yaml`)."""
+
+    sources: dict[str, SourceEntry]
+    areas: dict[str, tuple[str, ...]]
+    regions: dict[str, dict[str, str]] = Field(description="Country of each region, by cloud")

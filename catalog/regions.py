@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationError
-
-from catalog.data_file import SourceEntry
-from documents import FileModel, YamlDocument, explain
+if TYPE_CHECKING:
+    from catalog.data_file import RegionsFile
 
 _FILE = Path(__file__).parent / "data" / "regions.yaml"
 
@@ -28,12 +27,6 @@ class Residence:
     def within(self, allowed: Sequence[str]) -> bool:
         """Tell whether data may be here if it may be in `allowed` countries and areas; an empty list allows all."""
         return not allowed or self.country in allowed or any(area in allowed for area in self.areas)
-
-
-class _RegionsFile(FileModel):
-    sources: dict[str, SourceEntry]
-    areas: dict[str, tuple[str, ...]]
-    regions: dict[str, dict[str, str]] = Field(description="Country of each region, by cloud")
 
 
 def residence(cloud: str, region: str) -> Residence | None:
@@ -56,9 +49,14 @@ def known_residences() -> frozenset[str]:
 
 
 @cache
-def _regions() -> _RegionsFile:
+def _regions() -> "RegionsFile":
+    from pydantic import ValidationError  # noqa: PLC0415 - with the file's shape: see there
+
+    from catalog.data_file import RegionsFile  # noqa: PLC0415
+    from documents import YamlDocument, explain  # noqa: PLC0415
+
     document = YamlDocument.read(_FILE)
     try:
-        return _RegionsFile.model_validate(document.content)
+        return RegionsFile.model_validate(document.content)
     except ValidationError as error:
-        raise explain(error, _RegionsFile, file=document.file, lines=document.lines, namespace="") from error
+        raise explain(error, RegionsFile, file=document.file, lines=document.lines, namespace="") from error

@@ -7,7 +7,7 @@ import pytest
 
 import catalog
 from catalog import InterconnectKind, Machine
-from catalog.machines import read
+from catalog.machine_file import read
 from documents import SettingsError
 
 ROOT = Path(__file__).parents[2]

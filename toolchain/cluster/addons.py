@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from toolchain.cluster.credentials import CONTROLLERS_USER
 from toolchain.cluster.local_storage import PROVISIONER, STORAGE_CLASS
-from toolchain.cluster.spec import DNS_ADDRESS, DNS_DOMAIN
+from toolchain.cluster.spec import CONTROLLERS_USER, DNS_ADDRESS, DNS_DOMAIN
 
 _RBAC = "rbac.authorization.k8s.io"
 _MIB = "Mi"

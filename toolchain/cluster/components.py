@@ -4,7 +4,6 @@ import os
 import sys
 
 from toolchain.cluster.addresses import Subnet
-from toolchain.cluster.credentials import daemon_kubeconfig
 from toolchain.cluster.daemon import BindMount, Daemon, Plan, Readiness
 from toolchain.cluster.layout import ClusterLayout
 from toolchain.cluster.spec import API_PORT, COMPANION_SOCKET, GPU_LABEL, POD_CIDR, SERVICE_CIDR, ClusterSpec
@@ -183,7 +182,7 @@ def _api_server(layout: ClusterLayout, subnet: Subnet, spec: ClusterSpec, tools:
 
 
 def _controller_manager(layout: ClusterLayout, tools: Tools) -> Daemon:
-    pki, access = layout.pki, daemon_kubeconfig(layout, "kube-controller-manager")
+    pki, access = layout.pki, layout.daemon_kubeconfig("kube-controller-manager")
     return Daemon(
         "kube-controller-manager",
         (
@@ -210,7 +209,7 @@ def _controller_manager(layout: ClusterLayout, tools: Tools) -> Daemon:
 
 
 def _scheduler(layout: ClusterLayout, tools: Tools) -> Daemon:
-    access = daemon_kubeconfig(layout, "kube-scheduler")
+    access = layout.daemon_kubeconfig("kube-scheduler")
     return Daemon(
         "kube-scheduler",
         (
@@ -233,7 +232,7 @@ def _kubelet(layout: ClusterLayout, subnet: Subnet, spec: ClusterSpec, tools: To
         (
             str(tools.kubernetes / "kubelet"),
             f"--config={layout.configuration / 'kubelet.yaml'}",
-            f"--kubeconfig={daemon_kubeconfig(layout, 'kubelet')}",
+            f"--kubeconfig={layout.daemon_kubeconfig('kubelet')}",
             f"--hostname-override={layout.name}",
             f"--node-ip={subnet.node}",
             *(f"--node-labels={label}" for label in labels),

@@ -1,7 +1,5 @@
 """Every certificate, key and kubeconfig of one cluster: who is who."""
 
-from pathlib import Path
-
 from toolchain.cluster.addresses import Subnet
 from toolchain.cluster.certificates import (
     Authority,
@@ -12,9 +10,8 @@ from toolchain.cluster.certificates import (
     write_private,
 )
 from toolchain.cluster.layout import ClusterLayout
-from toolchain.cluster.spec import API_PORT, API_SERVICE_ADDRESS, DNS_DOMAIN
+from toolchain.cluster.spec import API_PORT, API_SERVICE_ADDRESS, CONTROLLERS_USER, DNS_DOMAIN
 
-CONTROLLERS_USER = "modelfleet:node-controllers"
 _LOOPBACK_NAME = "localhost"
 
 
@@ -82,12 +79,7 @@ def ensure_all(layout: ClusterLayout, subnet: Subnet, names: tuple[str, ...] = (
     server = f"https://{subnet.node}:{API_PORT}"
     write_private(layout.kubeconfig, _kubeconfig(layout, server, "admin"))
     for daemon in ("kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy"):
-        write_private(daemon_kubeconfig(layout, daemon), _kubeconfig(layout, server, daemon))
-
-
-def daemon_kubeconfig(layout: ClusterLayout, daemon: str) -> Path:
-    """Return where one daemon's kubeconfig is."""
-    return layout.configuration / f"{daemon}.kubeconfig"
+        write_private(layout.daemon_kubeconfig(daemon), _kubeconfig(layout, server, daemon))
 
 
 def _kubeconfig(layout: ClusterLayout, server: str, identity: str) -> bytes:

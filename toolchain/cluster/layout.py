@@ -118,6 +118,10 @@ class ClusterLayout:
         checksum = f"{zlib.crc32(self.name.encode()):08x}"
         return f"mf-{self.name[:3]}-{checksum}"
 
+    def daemon_kubeconfig(self, daemon: str) -> Path:
+        """The kubeconfig of one of Kubernetes's own daemons."""
+        return self.configuration / f"{daemon}.kubeconfig"
+
     def log(self, daemon: str) -> Path:
         """Return the log of one daemon."""
         return self.logs / f"{daemon}.log"

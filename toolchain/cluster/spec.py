@@ -14,6 +14,7 @@ API_SERVICE_ADDRESS = SERVICE_CIDR[1]
 DNS_ADDRESS = SERVICE_CIDR[10]
 DNS_DOMAIN = "cluster.local"
 API_PORT = 6443
+CONTROLLERS_USER = "modelfleet:node-controllers"
 COMPANION_SOCKET = "/run/companion.sock"  # in the cluster's own /run
 
 GPU_RESOURCE = "nvidia.com/gpu"

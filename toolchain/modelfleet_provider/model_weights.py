@@ -7,20 +7,15 @@ folder, so that pods of both can run while one takes over from the other.
 
 import contextlib
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
-from service.weights.manifest import (
-    MANIFEST_NAME,
-    CorruptFileError,
-    Manifest,
-    ManifestError,
-    WeightsError,
-    verify_file,
-)
-from toolchain.errors import ToolchainError
 from toolchain.locations import bucket_dir, clone_dir
 from toolchain.modelfleet_provider.resource_type import InputError, Inputs, Outputs, Progress, ResourceType
+
+_MANIFEST_NAME = "manifest.json"
+"""`service.weights.manifest` has it too, and brings what no preview needs."""
 
 
 class ModelWeights(ResourceType):
@@ -33,12 +28,12 @@ class ModelWeights(ResourceType):
         """Add the digest, so that another manifest is another resource."""
         source = clone_dir() / inputs["source"]
         try:
-            manifest = (source / "manifest.json").read_bytes()
+            manifest = (source / _MANIFEST_NAME).read_bytes()
         except OSError as error:
             raise InputError(
                 "source", f"{source} holds no manifest.json ({error.strerror}): is modelfleet:model.source right?"
             ) from error
-        return {**inputs, "digest": f"sha256:{hashlib.sha256(manifest).hexdigest()}"}
+        return {**inputs, "digest": _digest(manifest)}
 
     def foreseen(self, inputs: Inputs) -> Outputs:
         """Folder and digest follow from the inputs alone."""
@@ -46,40 +41,35 @@ class ModelWeights(ResourceType):
 
     def stale(self, outputs: Outputs) -> str | None:
         """Look for files that are gone, cut short, or were written after the manifest, which is published last."""
-        folder = Path(outputs["folder"])
+        manifest = Path(outputs["folder"]) / _MANIFEST_NAME
         try:
-            manifest = folder / MANIFEST_NAME
+            published = manifest.read_bytes()
             published_ns = manifest.stat().st_ctime_ns
-            for name, entry in Manifest.from_bytes(
-                manifest.read_bytes(), source=str(manifest), digest=outputs["digest"]
-            ).files.items():
-                status = (folder / name).stat()
-                if status.st_size != entry.size_bytes or status.st_ctime_ns > published_ns:
-                    return f"{folder / name} was changed since it was published"
-        except (OSError, ManifestError) as error:
-            return f"{folder} is damaged: {error}"
+            if _digest(published) != outputs["digest"]:
+                return f"{manifest} is not the one that was published"
+            # The one whose every word was checked when it was published: its shape is no question any more.
+            for name, entry in json.loads(published)["files"].items():
+                file = manifest.parent / name
+                status = file.stat()
+                if status.st_size != entry["size_bytes"] or status.st_ctime_ns > published_ns:
+                    return f"{file} was changed since it was published"
+        except OSError as error:
+            return f"{manifest.parent} is damaged: {error}"
         return None
 
     def create(self, inputs: Inputs, progress: Progress) -> tuple[str, Outputs]:
         """Publish, every file's hash checked; what is damaged at the target is published anew."""
-        from service.weights.store import publish  # noqa: PLC0415 - keeps the object-store library out of every start
+        from toolchain.modelfleet_provider.weights_bucket import publish_whole  # noqa: PLC0415 - see there
 
         source, folder = clone_dir() / inputs["source"], _folder(inputs)
         progress(f"publishing {inputs['model']} to {folder}")
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            _withdraw_damaged(source, folder, progress)
-            publish(source, folder.as_uri())
-        except (ManifestError, CorruptFileError) as error:
-            raise InputError("source", f"{error}; bring {source} back to what its manifest.json says") from error
-        except WeightsError as error:
-            raise ToolchainError(str(error)) from error
+        publish_whole(source, folder, progress)
         return f"{inputs['model']}@{inputs['digest']}", self.foreseen(inputs)
 
     def read(self, resource_id: str, outputs: Outputs) -> Outputs | None:
         """Look whether the folder is still there."""
         del resource_id
-        return outputs if (Path(outputs["folder"]) / "manifest.json").is_file() else None
+        return outputs if (Path(outputs["folder"]) / _MANIFEST_NAME).is_file() else None
 
     def delete(self, resource_id: str, outputs: Outputs) -> None:
         """Remove the folder, and the bucket with its last one."""
@@ -91,25 +81,8 @@ class ModelWeights(ResourceType):
                 above.rmdir()
 
 
-def _withdraw_damaged(source: Path, folder: Path, progress: Progress) -> None:
-    """Make a damaged folder one without a manifest, which is no model, and which publishing writes whole."""
-    manifest, published = source / MANIFEST_NAME, folder / MANIFEST_NAME
-    raw = manifest.read_bytes()
-    try:
-        intact = published.read_bytes() == raw
-        published_ns = published.stat().st_ctime_ns
-    except FileNotFoundError:
-        return
-    for name, entry in Manifest.from_bytes(raw, source=str(manifest)).files.items():
-        try:
-            verify_file(folder / name, entry, name=name)
-            # What was only touched is written again too, so that it is older than the manifest.
-            intact &= (folder / name).stat().st_ctime_ns <= published_ns
-        except CorruptFileError as error:
-            progress(f"damaged, published anew: {error}")
-            intact = False
-    if not intact:
-        published.unlink()
+def _digest(manifest: bytes) -> str:
+    return f"sha256:{hashlib.sha256(manifest).hexdigest()}"
 
 
 def _folder(inputs: Inputs) -> Path:
