@@ -102,6 +102,7 @@ class _Creations:
 
     suspects: Mapping[str, Suspect]
     candidates: Sequence[State]
+    known: frozenset[tuple[str, str | None]]
     made_again: Sequence[str]
     by_hand: Mapping[str, str]
 
@@ -113,7 +114,6 @@ def _creations(
     scratch: ScratchStack,
     decisions: Decisions,
 ) -> _Creations:
-    known = {(each["type"], each.get("id")) for each in resources}
     open_ = [each for each in begun if each.urn not in decisions.forgotten and each.urn not in decisions.adopted]
     asked, unknown = candidates(open_, providers, scratch)
     if unknown:
@@ -129,7 +129,9 @@ def _creations(
     ]
     return _Creations(
         suspects={each.urn: each for each in begun},
-        candidates=[each for each in (*asked, *by_hand) if (each["type"], each["id"]) not in known],
+        candidates=[*asked, *by_hand],
+        # What was deleted before its successor is made stands in the state until that is there.
+        known=frozenset((each["type"], each.get("id")) for each in resources if not each.get("pendingReplacement")),
         made_again=[each.urn for each in open_ if isinstance(each.trace, MadeAgain)],
         by_hand=decisions.adopted,
     )
@@ -171,8 +173,8 @@ def _judged(creations: _Creations, existing: Sequence[State]) -> tuple[Settled, 
     problems: list[str] = []
     for found in existing:
         suspect = creations.suspects.get(found["urn"])
-        if suspect is None:
-            continue
+        if suspect is None or (found["type"], found["id"]) in creations.known:
+            continue  # a predecessor that the state has anyway
         if (owner := _other_owner(suspect.state, found)) is not None:
             problems.append(f"  {suspect.urn}\n    {found['id']} is there, and says that it belongs to {owner}")
         elif suspect.urn in adopted:

@@ -31,10 +31,12 @@ class Swept:
 
     Attributes:
         leftovers: what is there, by type and name.
+        gone: types and ids of what the state holds and isn't there.
         unknown: URNs of what may be there and nobody can ask for, with the reason.
     """
 
     leftovers: tuple[Leftover, ...]
+    gone: frozenset[tuple[str, str]]
     unknown: Mapping[str, str]
 
 
@@ -90,20 +92,31 @@ class Sweep:
             )
             for each in related(_told_apart(ours))
         )
-        return Swept(tuple(sorted(leftovers, key=lambda each: (each.type, each.name, each.id))), unknown)
+        alive = {(each["type"], each["id"]) for each in existing}
+        gone = {(each["type"], each["id"]) for each in known_resources([current])} - alive
+        ordered = sorted(leftovers, key=lambda each: (each.type, each.name, each.id))
+        return Swept(tuple(ordered), frozenset(gone), unknown)
 
-    def delete(self, scratch: ScratchStack, leftovers: Sequence[Leftover], view: UpdateView) -> Summary:
-        """Delete what was found, dependents first, and take it out of the stack's state.
+    def delete(
+        self, scratch: ScratchStack, swept: Swept, leftovers: Sequence[Leftover], view: UpdateView
+    ) -> Summary | None:
+        """Delete some of what was found, dependents first; the state forgets that, and what isn't there.
+
+        Returns:
+            What was done; None where there was nothing to delete.
 
         Raises:
             UpdateFailedError: something couldn't be deleted; all else was.
         """
+        if not leftovers:
+            self._take_out(set(swept.gone))
+            return None
         scratch.hold([each.state for each in leftovers], self._providers([self._deployment(self.stack)]))
         try:
             return scratch.destroy(view)
         finally:
             left = {(each["type"], each.get("id")) for each in scratch.held()}
-            self._take_out({(each.type, each.id) for each in leftovers if each.in_state} - left)
+            self._take_out({*swept.gone, *({(each.type, each.id) for each in leftovers if each.in_state} - left)})
 
     def _take_out(self, gone: set[tuple[str, str]]) -> None:
         if not gone:

@@ -119,7 +119,7 @@ def sweep(
             console.note(f"{urn}: {why}")
         if doomed:
             confirm_by_name(stack, confirm, f"{len(doomed)} resources of {stack} for good")
-            summary = sweeping.delete(scratch, doomed, UpdateView(console.err))
+            summary = sweeping.delete(scratch, found, doomed, UpdateView(console.err))
             console.step(f"stack {stack} is swept: {summary}")
     if as_json:
         console.json_result(

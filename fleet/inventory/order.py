@@ -15,6 +15,7 @@ def in_order(resources: Sequence[State]) -> list[State]:
     placed: list[State] = []
     there: set[str] = set()
     everything = {each["urn"] for each in resources}
+    living = {each["urn"] for each in resources if not each.get("delete")}
     while waiting:
         ready = next(
             (each for each in waiting if all(urn in there or urn not in everything for urn in needs(each))), None
@@ -23,7 +24,7 @@ def in_order(resources: Sequence[State]) -> list[State]:
             raise FleetError("the state has resources that need each other: look at `pulumi stack export`")
         waiting.remove(ready)
         placed.append(ready)
-        if not ready.get("delete"):
+        if not ready.get("delete") or ready["urn"] not in living:
             there.add(ready["urn"])
     return placed
 
