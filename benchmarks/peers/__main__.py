@@ -1,6 +1,7 @@
 """Compare engines: prints ratios, writes JSON and a picture.
 
 Examples:
+  python -m benchmarks.peers
   python -m benchmarks.peers --workload W1
   python -m benchmarks.peers --workload W2 --engines modelfleet-int8,llama.cpp-q8_0 --rounds 5
 """
@@ -17,7 +18,7 @@ from rich.table import Table
 
 from benchmarks import report
 from benchmarks.peers import environment
-from benchmarks.peers.comparison import compare
+from benchmarks.peers.comparison import EngineFailedError, compare
 from benchmarks.peers.engine import ENTRIES
 from loadtest import reference_model
 from loadtest.workloads import WORKLOADS
@@ -36,7 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workload", choices=WORKLOADS, default="W1")
+    parser.add_argument("--workload", choices=WORKLOADS, help="default: all of them, one after the other")
     parser.add_argument("--engines", default=",".join(ENTRIES), help="first the one that is compared (default: all)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=allowed_cpus(), help="default: the CPUs of this container")
@@ -48,26 +49,38 @@ def main() -> int:
     if not (model / "config.json").is_file():
         part = model.with_suffix(".part")
         reference_model.make(part).rename(model)
-    found = compare(names, model, asked.workload, rounds=asked.rounds, threads=asked.threads)
-    name = f"peers_{asked.workload.lower()}"
-    file = report.write(
-        name,
-        {
-            "workload": asked.workload,
-            "rounds": asked.rounds,
-            "threads": asked.threads,
-            "ratio": f"{names[0]}'s output tokens per second / the engine's: above 1, {names[0]} is faster",
-            **found,
-        },
-    )
-    _print(asked.workload, found["engines"])
-    _draw(asked.workload, found["engines"], file.with_suffix(".png"))
+    for workload in [asked.workload] if asked.workload else WORKLOADS:
+        try:
+            found = compare(names, model, workload, rounds=asked.rounds, threads=asked.threads)
+        except EngineFailedError as error:
+            sys.exit(f"{names[0]}, which all are compared with, failed: {error}")
+        file = report.write(
+            f"peers_{workload.lower()}",
+            {
+                "workload": workload,
+                "rounds": asked.rounds,
+                "threads": asked.threads,
+                "ratio": f"{names[0]}'s output tokens per second / the engine's: above 1, {names[0]} is faster",
+                **found,
+            },
+        )
+        _print(workload, found["engines"], found["failed"])
+        _draw(workload, found["engines"], file.with_suffix(".png"))
     return 0
 
 
-def _print(workload: str, engines: Mapping[str, Mapping[str, Any]]) -> None:
+def _print(workload: str, engines: Mapping[str, Mapping[str, Any]], failed: Mapping[str, str]) -> None:
     table = Table("engine", "precision", title=workload)
-    for column in ("tok/s", "decode tok/s", "first tokens [ms]", "RSS [MB]", "ratio", "decode ratio", "same first"):
+    for column in (
+        "tok/s",
+        "decode tok/s",
+        "first tokens [ms]",
+        "RSS [MB]",
+        "ratio",
+        "decode ratio",
+        "equal precision",
+        "same first",
+    ):
         table.add_column(column, justify="right")
     for name, found in engines.items():
         table.add_row(
@@ -79,9 +92,13 @@ def _print(workload: str, engines: Mapping[str, Mapping[str, Any]]) -> None:
             str(found["peak_rss_mb"]),
             f"{found['ratio']:.2f}x",
             f"{found['decode_ratio']:.2f}x",
+            f"{found['equal_precision']['ratio']:.2f}x" if "equal_precision" in found else "",
             f"{found['same_first_tokens']:.0%}",
         )
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for name, reason in failed.items():
+        console.print(f"{name} failed: {reason}", markup=False)
 
 
 def _draw(workload: str, engines: Mapping[str, Mapping[str, Any]], file: Path) -> None:

@@ -1,12 +1,17 @@
-"""Rounds of several engines in turn, so that all have the same of what else the machine does."""
+"""Rounds of several engines in turn, so that all have the same of what else the machine does.
+
+A peer that fails, in its set-up or in a round, is left out and named with what it said; the others go on.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -15,9 +20,16 @@ from benchmarks.peers import environment
 from benchmarks.peers.engine import ENTRIES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
 _ROOT = Path(__file__).parents[2]
+# Conversions take minutes, and a round of the slowest engine on a busy machine takes some too.
+_ANSWER_LIMIT_S = 1800.0
+_LAST_WORDS = 300
+
+
+class EngineFailedError(Exception):
+    """An engine can't be measured; the message is what it said last."""
 
 
 @dataclass
@@ -42,7 +54,7 @@ class Worker:
         """Starts an engine and waits until it is loaded.
 
         Raises:
-            SystemExit: it failed; names its log.
+            EngineFailedError: it can't be loaded.
         """
         work = environment.WORK / "converted"
         work.mkdir(parents=True, exist_ok=True)
@@ -60,15 +72,24 @@ class Worker:
                 env={**os.environ, **variables},
             )
         worker = cls(name, log, process)
-        loaded = worker._answer()
+        try:
+            loaded = worker._answer()
+        except EngineFailedError:
+            worker.stop()
+            raise
         worker.prompt_tokens, worker.new_tokens = loaded["prompt_tokens"], loaded["new_tokens"]
         return worker
 
     def run(self) -> None:
-        """One round."""
+        """One round.
+
+        Raises:
+            EngineFailedError: it has ended, or says nothing.
+        """
         if self.process.stdin is not None:
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):  # its answer says why
+                self.process.stdin.write("\n")
+                self.process.stdin.flush()
         self.rounds.append(self._answer())
 
     def stop(self) -> None:
@@ -93,9 +114,15 @@ class Worker:
         }
 
     def _answer(self) -> dict[str, Any]:
-        line = self.process.stdout.readline() if self.process.stdout is not None else ""
+        limit = threading.Timer(_ANSWER_LIMIT_S, self.process.kill)
+        limit.start()
+        try:
+            line = self.process.stdout.readline() if self.process.stdout is not None else ""
+        finally:
+            limit.cancel()
         if not line:
-            raise SystemExit(f"{self.name} failed: see {self.log}")
+            said = self.log.read_text("utf-8", "replace").strip()[-_LAST_WORDS:]
+            raise EngineFailedError(f"{said.splitlines()[-1] if said else 'it said nothing'} (all of it: {self.log})")
         return json.loads(line)
 
 
@@ -110,24 +137,65 @@ def compare(names: Sequence[str], model: Path, workload: str, *, rounds: int, th
         threads: of each.
 
     Returns:
-        By engine: its figures, the first engine's throughput in multiples of its own, and how many of its first
-        tokens are those of the first engine (near ties fall differently from one precision to another).
+        By engine: its figures, the first engine's speed in multiples of its own (median over the rounds' own ratios),
+        the same for our engine of the same precision, and how many of its first tokens are those of the first engine
+        (near ties fall differently from one precision to another). And what became of engines that failed.
+
+    Raises:
+        EngineFailedError: the first engine failed.
     """
-    workers: list[Worker] = []
+    workers: dict[str, Worker] = {}
+    failed: dict[str, str] = {}
     try:
-        workers.extend(Worker.start(name, model, workload, threads) for name in names)
+        for name in names:
+            with _survived(name, names[0], failed):
+                workers[name] = Worker.start(name, model, workload, threads)
         for number in range(rounds):
-            for worker in workers:
-                worker.run()
-                sys.stderr.write(f"round {number + 1}: {worker.name} {worker.rounds[-1]['all_s']:.2f} s\n")
-        figures = {worker.name: worker.figures() for worker in workers}
-        ours, own_tokens = figures[names[0]], workers[0].rounds[-1]["first_tokens"]
-        for worker in workers:
-            found, tokens = figures[worker.name], worker.rounds[-1]["first_tokens"]
-            found["ratio"] = round(ours["output_tokens_per_s"] / found["output_tokens_per_s"], 2)
-            found["decode_ratio"] = round(ours["decode_tokens_per_s"] / found["decode_tokens_per_s"], 2)
-            found["same_first_tokens"] = sum(a == b for a, b in zip(tokens, own_tokens, strict=True)) / len(tokens)
-        return {"prompt_tokens": workers[0].prompt_tokens, "new_tokens": workers[0].new_tokens, "engines": figures}
+            for name, worker in tuple(workers.items()):
+                with _survived(name, names[0], failed):
+                    worker.run()
+                    sys.stderr.write(f"{workload} round {number + 1}: {name} {worker.rounds[-1]['all_s']:.2f} s\n")
+                if name in failed:
+                    workers.pop(name).stop()
+        figures = {name: worker.figures() for name, worker in workers.items()}
+        first = workers[names[0]]
+        for name, worker in workers.items():
+            tokens = zip(worker.rounds[-1]["first_tokens"], first.rounds[-1]["first_tokens"], strict=True)
+            same = [one == other for one, other in tokens]
+            figures[name] |= {**_ratios(first, worker), "same_first_tokens": sum(same) / len(same)}
+            equal = workers.get(ENTRIES[name].equal)
+            if equal is not None and equal is not worker:
+                figures[name]["equal_precision"] = {"engine": equal.name, **_ratios(equal, worker)}
+        return {
+            "prompt_tokens": first.prompt_tokens,
+            "new_tokens": first.new_tokens,
+            "engines": figures,
+            "failed": failed,
+        }
     finally:
-        for worker in workers:
+        for worker in workers.values():
             worker.stop()
+
+
+@contextlib.contextmanager
+def _survived(name: str, first: str, failed: dict[str, str]) -> Generator[None]:
+    """Notes an engine's failure, unless it is the one that all are compared with."""
+    try:
+        yield
+    except EngineFailedError as error:
+        if name == first:
+            raise
+        failed[name] = str(error)
+        sys.stderr.write(f"{name} failed: {error}\n")
+
+
+def _ratios(ours: Worker, peer: Worker) -> dict[str, float]:
+    """How much faster the one is than the other: over all, and while it decodes."""
+    pairs = list(zip(ours.rounds, peer.rounds, strict=False))
+    whole = statistics.median(theirs["all_s"] / own["all_s"] for own, theirs in pairs)
+    decode = statistics.median(_decode_s(theirs) / _decode_s(own) for own, theirs in pairs)
+    return {"ratio": round(whole, 2), "decode_ratio": round(decode, 2)}
+
+
+def _decode_s(found: Mapping[str, Any]) -> float:
+    return found["all_s"] - found["first_tokens_s"]
