@@ -36,6 +36,7 @@ TROUBLES: Final = frozenset(
 """Why the kubelet lets a container wait that won't come by itself (Kubernetes' pkg/kubelet/images/types.go and
 pkg/kubelet/kuberuntime/kuberuntime_container.go)."""
 _REVISION: Final = "deployment.kubernetes.io/revision"
+_MESSAGE_LIMIT: Final = 300
 _GPU: Final = "nvidia.com/gpu"
 
 
@@ -166,11 +167,13 @@ def region_cluster(engine: Engine, stack: str, outputs: Mapping[str, Any]) -> Ge
 
 def troubles(pod: Mapping[str, Any]) -> Iterator[PodTrouble]:
     """Give the containers of a pod that wait for what won't come by itself."""
-    status = pod.get("status") or {}
+    status, spec = pod.get("status") or {}, pod.get("spec") or {}
+    images = {each["name"]: each["image"] for key in ("initContainers", "containers") for each in spec.get(key) or ()}
     for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
         waits = (container.get("state") or {}).get("waiting") or {}
         if waits.get("reason") in TROUBLES:
-            yield PodTrouble(pod["metadata"]["name"], waits["reason"], (waits.get("message") or "")[:300])
+            message = (waits.get("message") or "")[:_MESSAGE_LIMIT]
+            yield PodTrouble(pod["metadata"]["name"], waits["reason"], message, images.get(container["name"], ""))
 
 
 def _workload(deployment: Mapping[str, Any]) -> Workload:

@@ -73,7 +73,8 @@ class DeployedRegion:
                 troubles = held.enter_context(self._opened()).cluster.troubles_of_newest
             except _FORESEEN:
                 troubles = tuple  # before a region's first update there is nobody to ask
-            self._running = StackUpdate(self.stack, lambda line: self.tell(f"{self.stack}: {line}"), troubles)
+            wanted = frozenset(self.artefacts().digests)
+            self._running = StackUpdate(self.stack, lambda line: self.tell(f"{self.stack}: {line}"), troubles, wanted)
             try:
                 self._running.run()
             finally:

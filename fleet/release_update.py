@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,11 +33,13 @@ class StackUpdate:
         stack: Its name.
         tell: Is told what the child says, a line each.
         troubles: What keeps pods of the newest templates from running; raises RegionError where nobody can tell.
+        wanted: Digests that the update is to bring.
     """
 
     stack: str
     tell: Callable[[str], None]
     troubles: Callable[[], Sequence[PodTrouble]]
+    wanted: frozenset[str] = frozenset()
     _process: "subprocess.Popen[str] | None" = None
     _given_up: str = ""
     _said: list[str] = field(default_factory=list)
@@ -48,6 +51,7 @@ class StackUpdate:
             RegionError: the update failed, or was given up because its pods can't run.
             Terminated: it was interrupted.
         """
+        before = frozenset(trouble.pod for trouble in self._troubles_now())
         with subprocess.Popen(
             [sys.executable, "-c", _FLEET, "up", self.stack, "--yes"],
             cwd=clone_dir(),
@@ -58,7 +62,7 @@ class StackUpdate:
         ) as process:
             self._process = process
             ended = threading.Event()
-            watcher = threading.Thread(target=self._watch, args=(ended,), daemon=True)
+            watcher = threading.Thread(target=self._watch, args=(ended, before), daemon=True)
             watcher.start()
             try:
                 self._relay(process)
@@ -84,14 +88,11 @@ class StackUpdate:
             self._said.append(line.rstrip())
             self.tell(line.rstrip())
 
-    def _watch(self, ended: threading.Event) -> None:
+    def _watch(self, ended: threading.Event, before: AbstractSet[str]) -> None:
         """Give the update up once the same pod has been in trouble for too long."""
         looks: dict[str, int] = {}
         while not ended.wait(_LOOK_EVERY_S):
-            try:
-                found = {trouble.pod: trouble for trouble in self.troubles()}
-            except RegionError:
-                continue  # an API server that restarts
+            found = {one.pod: one for one in self._troubles_now() if is_of_update(one, before, self.wanted)}
             looks = {pod: looks.get(pod, 0) + 1 for pod in found}
             for pod, number in looks.items():
                 if number * _LOOK_EVERY_S >= TROUBLE_LIMIT_S and not self._given_up:
@@ -99,3 +100,23 @@ class StackUpdate:
                     self._given_up = f"pod {pod}: {trouble.reason}: {trouble.message}".rstrip(": ")
                     self.tell(self._given_up)
                     self.interrupt()
+
+    def _troubles_now(self) -> Sequence[PodTrouble]:
+        try:
+            return self.troubles()
+        except RegionError:
+            return ()  # an API server that restarts
+
+
+def is_of_update(trouble: PodTrouble, before: AbstractSet[str], wanted: AbstractSet[str]) -> bool:
+    """Tell whether an update is to blame for a pod's trouble, and not the release that it replaces.
+
+    Until the engine has changed a Deployment, its newest pods are those of the release before, which may be the bad one
+    that is being taken back.
+
+    Args:
+        trouble: The pod's.
+        before: Pods that were in trouble when the update began.
+        wanted: Digests that the update is to bring: a resumed one finds its own pods in trouble.
+    """
+    return trouble.pod not in before or trouble.image.rpartition("@")[2] in wanted

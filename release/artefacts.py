@@ -56,6 +56,11 @@ class Artefacts(Stored):
             if self.of(component) != after.of(component):
                 yield Difference(component, self.of(component), after.of(component))
 
+    @property
+    def digests(self) -> list[str]:
+        """The images' digests, without their repositories; an image that is built has none here."""
+        return [value.rpartition("@")[2] for value in (self.server, self.gateway) if value != BUILD]
+
     def pins(self, digest: str) -> bool:
         """Tell whether a digest, or its first 12 digits or more, is one of these."""
         values = [value for component in Component if (value := self.of(component))]

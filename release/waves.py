@@ -61,7 +61,7 @@ class GateSettings(FileModel):
     )
     logprob_worst: float = Field(1.0, gt=0, description="Most that any of them may differ, in nats")
     probe_requests: int = Field(
-        120, ge=40, le=2000, description="Requests that the gate itself sends each time it looks"
+        200, ge=40, le=2000, description="Requests that the gate itself sends each time it looks"
     )
     probe_concurrency: int = Field(4, ge=1, le=64, description="How many of them at once")
     prometheus_minutes: int = Field(

@@ -134,6 +134,7 @@ def rollback(
     ] = None,
     reason: Reason = "by hand",
     supersede: Annotated[bool, typer.Option("--supersede", help="Give an unfinished rollout up as it is")] = False,
+    waves: Annotated[Path | None, typer.Option(help="Plan whose gate judges it; by default release/waves.yaml")] = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -156,7 +157,7 @@ def rollback(
     if not yes:
         servers = f"{short(present.server)} → {short(chosen.artefacts.server)}"
         typer.confirm(f"Take {stack} back to rollout {chosen.rollout} ({servers})?", abort=True)
-    journal = desk.releases.back(stack, chosen.artefacts, plan_of(None).gate, reason, supersede=supersede)
+    journal = desk.releases.back(stack, chosen.artefacts, plan_of(waves).gate, reason, supersede=supersede)
     _tell_end(desk.drive(journal, 0), journal.number, as_json=as_json, asked_back=True)
 
 

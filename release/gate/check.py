@@ -28,11 +28,19 @@ class Workload:
 
 @dataclass(frozen=True)
 class PodTrouble:
-    """A container that can't run: its pod, the reason in Kubernetes' words, and what was said with it."""
+    """A container that can't run.
+
+    Attributes:
+        pod: Its pod.
+        reason: In Kubernetes' words.
+        message: What was said with it.
+        image: Its image, as the pod asks for it.
+    """
 
     pod: str
     reason: str
     message: str = ""
+    image: str = ""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def times(
 
 
 def samples(
-    source: random.Random, *, slower: float = 1, errors: float = 0.002, number: int = 120, spread: float = 0.35
+    source: random.Random, *, slower: float = 1, errors: float = 0.002, number: int = 200, spread: float = 0.35
 ) -> Samples:
     """`number` requests, or windows of several requests each, whose means spread less."""
     return Samples(

@@ -38,7 +38,7 @@ def test_the_stated_chance_of_a_false_alarm() -> None:
 
 
 def test_drift_alone_would_be_significant_and_is_within_the_limit() -> None:
-    """Why a least effect is tested: a level that drifts by a tenth separates 120 values surely enough."""
+    """Why a least effect is tested: a level that drifts by a tenth separates 200 values surely enough."""
     source = random.Random(3)
     regions = [subject(source) for _ in range(200)]
     limit = GateSettings().significance
@@ -95,7 +95,7 @@ def test_gpus_are_judged_where_there_are_some() -> None:
 
 
 def test_a_region_that_doesn_t_answer_is_caught() -> None:
-    one = replace(subject(random.Random(1)), samples={PROBE: Samples(requests=120, errors=120)}, fingerprint=None)
+    one = replace(subject(random.Random(1)), samples={PROBE: Samples(requests=200, errors=200)}, fingerprint=None)
     assert {verdict.check for verdict in failures(judge(one))} == {
         "completion",
         f"error rate ({PROBE})",
@@ -111,7 +111,7 @@ def test_the_first_release_has_nothing_to_be_compared_with() -> None:
         f"latency ({PROBE})",
         "log-probabilities",
     }
-    broken = replace(one, samples={PROBE: Samples(requests=120, errors=24)})
+    broken = replace(one, samples={PROBE: Samples(requests=200, errors=24)})
     assert f"error rate ({PROBE})" in {verdict.check for verdict in failures(judge(broken))}
 
 
