@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from documents.yaml_edit import set_at
-from fleet.engine import UpdateFailedError
-from fleet.rehearse import Identity, Rehearsal, Run
+from fleet.engine import Summary, UpdateFailedError
+from fleet.rehearse import Identity, Rehearsal
 from fleet.remains import recorded, remains
 from rehearsal.world import World
 
@@ -23,7 +23,7 @@ def opened(world: World, program: str, account: str, region: str) -> Rehearsal:
     return Rehearsal.open("test", world, Identity(account, region), project=PROGRAMS / program)
 
 
-def taken_over(run: Run) -> set[str]:
+def taken_over(run: Summary) -> set[str]:
     return {step.name for step in run.steps if step.operation == "import"}
 
 
