@@ -42,7 +42,7 @@ def repair(
         StackLockedError: the stack is in use.
         PendingUnknownError: no plugin can tell whether something was made.
     """
-    _release(stack, backend)
+    release_lock(stack, backend)
     if adopts:
         _forget_pending(engine, stack)
         return None
@@ -52,7 +52,16 @@ def repair(
     return settled
 
 
-def _release(stack: str, backend: str) -> None:
+def release_lock(stack: str, backend: str) -> None:
+    """Remove the locks of dead engines of this host.
+
+    Args:
+        stack: The stack.
+        backend: URL of the state backend; only locks of file backends name their holder.
+
+    Raises:
+        StackLockedError: another one, or one that lives, holds the stack.
+    """
     locks = list(_locks(backend, stack))
     if alive := [lock for lock in locks if not _is_dead(lock)]:
         raise StackLockedError(

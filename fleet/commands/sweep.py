@@ -90,7 +90,7 @@ def sweep(
     """Sweep a stack."""
     from fleet.exclusive import exclusive  # noqa: PLC0415
     from fleet.inventory.scratch import ScratchStack  # noqa: PLC0415
-    from fleet.repair import workplace  # noqa: PLC0415
+    from fleet.repair import release_lock, workplace  # noqa: PLC0415
     from fleet.stacks import Stack, stack_file  # noqa: PLC0415
     from fleet.sweep import Sweep, provider_of, read_deployment  # noqa: PLC0415
     from fleet.update_view import UpdateView  # noqa: PLC0415
@@ -105,6 +105,7 @@ def sweep(
         opened.engine, stack, project, opened.backend, provider=provider_of(stack, project, opened.settings)
     )
     with exclusive(stack), ScratchStack.beside(opened.engine, stack, project, workplace(opened.engine)) as scratch:
+        release_lock(stack, opened.backend)
         console.step(f"stack {stack}: looking for what it left")
         found = sweeping.find(scratch, further)
         doomed = [
