@@ -6,6 +6,7 @@ import obstore
 from obstore.exceptions import BaseError
 
 from release.append_log import AppendLog, StoreError
+from release.artefacts import Artefacts
 from release.record import Record
 
 if TYPE_CHECKING:
@@ -44,17 +45,27 @@ class History:
         """
         return [Record.model_validate_json(entry) for entry in self._log(stack).read()]
 
-    def last_good(self, stack: str, *, before: int | None = None) -> Record | None:
+    def last_good(self, stack: str, *, before: int | None = None, artefacts: Artefacts | None = None) -> Record | None:
         """Give the newest record of a stack that the gate has passed.
 
         Args:
             stack: The stack.
             before: Only records of rollouts before this one.
+            artefacts: Only records of these.
 
         Raises:
             StoreError: as `of`.
         """
-        return next((r for r in reversed(self.of(stack)) if r.good and (before is None or r.rollout < before)), None)
+        return next(
+            (
+                record
+                for record in reversed(self.of(stack))
+                if record.good
+                and (before is None or record.rollout < before)
+                and (artefacts is None or record.artefacts == artefacts)
+            ),
+            None,
+        )
 
     def add(self, record: Record) -> None:
         """Append a record, unless the same rollout has written one of the same outcome last.

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from release.artefacts import Artefacts, short
+from release.baseline import Baseline
 from release.errors import RegionError
 from release.gate.verdict import UPDATE_CHECK, Result, Verdict, failures
 from release.history import History
@@ -166,6 +167,12 @@ class Rollout:
             self._around.tell(f"{stack}: {baseline.note}")
         return Before(artefacts=artefacts, baseline=baseline)
 
+    def _look_away(self, stack: str) -> Before:
+        """Give what a region is to go back to by hand; how it answers now is no measure, since it is being left."""
+        region = self._region(stack)
+        artefacts = self._progress.begun.target.applied(region.artefacts(), stack)
+        return Before(artefacts=artefacts, baseline=Baseline(restarts=region.observe().restarts))
+
     def _baked(self, number: int, wave: Wave) -> bool:
         """Watch a wave's regions until its bake ends; tell whether all have stayed healthy.
 
@@ -212,14 +219,7 @@ class Rollout:
         stacks = self._progress.begun.plan.waves[0].stacks
         reason = self._progress.begun.reason
         if 0 not in self._progress.waves:
-            looked = self._side_by_side_values(stacks, self._look)
-            chosen = {
-                stack: before.model_copy(
-                    update={"artefacts": self._progress.begun.target.applied(before.artefacts, stack)}
-                )
-                for stack, before in looked.items()
-            }
-            self._write(WaveBegun(wave=0, before=chosen))
+            self._write(WaveBegun(wave=0, before=self._side_by_side_values(stacks, self._look_away)))
         self._at("rollback:decided")
         lost = self._side_by_side(stacks, lambda stack: self._walk(stack, BACK))
         return self._stuck(reason, lost) if lost else self._conclude(Outcome.ROLLED_BACK, reason)
@@ -263,8 +263,11 @@ class Rollout:
         self._region(stack).update()
 
     def _judge(self, stack: str) -> tuple[Verdict, ...]:
-        last = self._last_good(stack)
-        verdicts = self._region(stack).judge(self._before(stack).baseline, None if last is None else last.fingerprint)
+        before = self._before(stack)
+        # On the way back the measure is the release that is gone back to, not the one that is left.
+        back = self._progress.begun.back or bool(self._progress.condemned)
+        last = self._last_good(stack, before.artefacts if back else None)
+        verdicts = self._region(stack).judge(before.baseline, None if last is None else last.fingerprint)
         if failed := failures(verdicts):
             raise _RefusedError(failed)
         return verdicts
@@ -350,8 +353,8 @@ class Rollout:
     def _before(self, stack: str) -> Before:
         return self._progress.before[stack]
 
-    def _last_good(self, stack: str) -> Record | None:
-        return self._around.history.last_good(stack, before=self._journal.number)
+    def _last_good(self, stack: str, artefacts: Artefacts | None = None) -> Record | None:
+        return self._around.history.last_good(stack, before=self._journal.number, artefacts=artefacts)
 
     def _region(self, stack: str) -> Region:
         return self._around.regions[stack]

@@ -44,6 +44,7 @@ class SimulatedFleet:
     by_stack: dict[str, Mapping[str, Behaviour]] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    compared: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for region in self.regions().values():
@@ -62,6 +63,7 @@ class SimulatedFleet:
                 {**self.behaviours, **self.by_stack.get(stack, {})},
                 hook,
                 self.broken.get(stack, ""),
+                self.compared,
             )
             for stack in STACKS
         }

@@ -8,7 +8,7 @@ from release.record import Outcome
 from release.releases import NothingToResumeError, UnfinishedRolloutError, UnknownReleaseError, WaveOrderError
 from release.steps import Moment, Step, fault_point
 from tests.release.fleet import GOOD, HALF, LATE, MISSING, PLAN, STACKS, WRONG, SimulatedFleet
-from tests.release.simulated import Behaviour, KilledError, Killer, artefacts, digest
+from tests.release.simulated import Behaviour, KilledError, Killer, artefacts, digest, server
 
 
 def test_a_good_release_passes_every_wave(fleet: SimulatedFleet) -> None:
@@ -149,3 +149,16 @@ def test_a_bare_digest_needs_a_repository(fleet: SimulatedFleet) -> None:
     with pytest.raises(Exception, match="stack c builds its server from the checkout"):
         fleet.deploy(GOOD)
     assert fleet.releases().unfinished()
+
+
+def test_what_is_gone_back_to_is_compared_with_itself(fleet: SimulatedFleet) -> None:
+    """A release that passed and was found wrong later is no measure for the one that replaces it again."""
+    fleet.deploy(GOOD)
+    fleet.deploy(7)
+    assert (server(7), server(GOOD)) in fleet.compared
+    fleet.compared.clear()
+    fleet.drive(fleet.releases().back("c", artefacts(GOOD), PLAN.gate, "wrong answers"))
+    assert fleet.compared == [(server(GOOD), server(GOOD))]
+    fleet.compared.clear()
+    fleet.deploy(WRONG)
+    assert fleet.compared == [(server(WRONG), server(GOOD)), (server(GOOD), server(GOOD))]
