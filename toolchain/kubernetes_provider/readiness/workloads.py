@@ -32,9 +32,24 @@ async def assess_deployment(client: ApiClient, live: Mapping[str, Any]) -> Verdi
         progress += f", {old} old to end"
     message = await _with_trouble(client, live, progress)
     stuck = condition(live, "Progressing")
-    if stuck is not None and stuck.get("reason") == "ProgressDeadlineExceeded":
+    if stuck is not None and stuck.get("reason") == "ProgressDeadlineExceeded" and not _is_of_earlier(stuck, live):
         return failed(f"{message} (no progress within progressDeadlineSeconds)")
     return waiting(message)
+
+
+def _is_of_earlier(stuck: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Tell whether a condition was recorded before the present template was applied.
+
+    The controller leaves it as it was until the new rollout makes progress: a template that is taken back after the
+    deadline would be said to have failed at once.
+    """
+    changes = [
+        entry["time"]
+        for entry in live["metadata"].get("managedFields") or ()
+        if not entry.get("subresource") and "time" in entry
+    ]
+    recorded = stuck.get("lastUpdateTime")
+    return bool(changes and recorded) and recorded <= max(changes)  # RFC 3339 in UTC, whole seconds: sorts as text
 
 
 async def assess_stateful_set(client: ApiClient, live: Mapping[str, Any]) -> Verdict:
