@@ -166,6 +166,7 @@ def _run(arguments: Sequence[str]) -> str:
         check=False,
     )
     if done.returncode:
-        told = [line for line in done.stderr.strip().splitlines() if line.strip() and not line.startswith("WARNING")]
-        raise SignatureError(f"cosign {arguments[0]}: {' '.join(told[-3:]) or f'exit code {done.returncode}'}")
+        lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
+        told = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")] or lines[-1:]
+        raise SignatureError(f"cosign {arguments[0]}: {' '.join(told) or f'exit code {done.returncode}'}")
     return done.stdout
