@@ -15,6 +15,8 @@ from infra.clouds.aws.scope import Scope
 
 _CHANGE = ("Create*", "Delete*", "Modify*", "Update*", "Put*", "Tag*", "Untag*")
 _LOOK = ("Describe*", "Get*", "List*")
+_LIST_BY_TAG = "tag:GetResources"
+"""Finds what a killed update had made and what a sweep deletes; in another service's statement, to save characters."""
 _MACHINES = (
     *_CHANGE,
     *_LOOK,
@@ -60,7 +62,7 @@ _REGIONAL: Mapping[str, Sequence[str]] = {
     "logs": ("CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups", "ListTags*", "PutRetentionPolicy", "TagResource"),
     "rds": (*_CHANGE, "Describe*", "ListTagsForResource", "AddTagsToResource", "RemoveTagsFromResource"),
     "secretsmanager": ("CreateSecret", "DescribeSecret", "RotateSecret", "TagResource"),
-    "ssm": ("DescribeInstanceInformation", "StartSession", "TerminateSession"),
+    "ssm": ("DescribeInstanceInformation", "StartSession", "TerminateSession", _LIST_BY_TAG),
 }
 _KEY_USE = ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
 """What a service does with a key in the name of whoever makes a cluster, a database or its secret there."""
@@ -68,7 +70,7 @@ _THROUGH = ("ec2", "eks", "elasticache", "fsx", "rds", "secretsmanager")
 _FRONT: Mapping[str, Sequence[str]] = {
     "cloudfront": (*_CHANGE, *_LOOK),
     "route53": ("ChangeResourceRecordSets", "ChangeTagsForResource", *_CHANGE, *_LOOK),
-    "wafv2": (*_CHANGE, *_LOOK, "AssociateWebACL", "DisassociateWebACL"),
+    "wafv2": (*_CHANGE, *_LOOK, "AssociateWebACL", "DisassociateWebACL", _LIST_BY_TAG),
 }
 _FRONT_REGION = "us-east-1"
 """Where CloudFront, its certificates and its firewall are, wherever the regions are."""
@@ -194,4 +196,4 @@ def deployer_statements(
 
 
 def _actions(service: str, verbs: Sequence[str]) -> list[str]:
-    return [f"{service}:{verb}" for verb in verbs]
+    return [verb if ":" in verb else f"{service}:{verb}" for verb in verbs]
