@@ -71,6 +71,11 @@ rehearse-all: setup-all ## every stack's whole life against simulated clouds, th
 	  $(FLEET) rehearse "$$stack" --faults --world "faults-$$stack"
 	done
 
+.PHONY: kill-everywhere
+kill-everywhere: setup-all ## the engine is killed at each operation of a small stack: what that leaves is found, and swept
+	@$(FLEET) tools ensure --for test
+	@MODELFLEET_ALL_POINTS=1 .venv/bin/pytest tests/fleet/test_killed.py $(PYTEST_ARGS)
+
 IMAGE ?= gateway
 .PHONY: image-reproducible
 image-reproducible: setup ## build image IMAGE (default: gateway) from two clean clones and compare the digests
