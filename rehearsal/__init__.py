@@ -8,6 +8,7 @@ resource that they are simulated. From the border inwards:
 * `account`: what a simulated account holds, kept between processes;
 * `table`, `template`: the language in which a cloud is described;
 * `aws`, `azure`, `gcp`, `kubernetes`: the tables (ids, computed outputs, replacement, names, functions);
+* `clusters`: managed clusters that are real API servers, with simulated nodes;
 * `dependents`: what holds a resource, so that it can't be deleted yet;
 * `troubled`: what happens around every call: `journal`, `clock` and `schedule` (time), `scenario` and `mishaps`
   (faults), `settling` (what isn't seen yet), in each cloud's `manners`; `drift` is made past the engine;
