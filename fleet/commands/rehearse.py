@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fleet import console
-from rehearsal.clusters.mode import ClusterMode
+from rehearsal.clusters.mode import ClusterMode, usual_mode
 
 if TYPE_CHECKING:
     from fleet.engine import Summary
@@ -80,8 +80,9 @@ def rehearse(
     export: Annotated[Path | None, typer.Option(help="Write the last stack's state to this file")] = None,
     policies: Annotated[bool, typer.Option(help="Apply the policy pack")] = True,
     clusters: Annotated[
-        ClusterMode, typer.Option(help="Whether clusters are real API servers or remembered; the former needs root")
-    ] = ClusterMode.REMEMBERED,
+        ClusterMode | None,
+        typer.Option(help="Clusters are real API servers (needs root), or remembered: usual with --faults, --lifecycle"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
 ) -> None:
     """Rehearse stacks."""
@@ -99,10 +100,11 @@ def rehearse(
     *before, last = settings
     place = World.named(world or last)
     planted = _scenario(scenario)
+    mode = clusters or (ClusterMode.REMEMBERED if faults or lifecycle else usual_mode())
     if faults:
         from fleet.drill import Drill  # noqa: PLC0415
 
-        drill = Drill(settings, files=files, policies=policy_arguments() if policies else (), clusters=clusters)
+        drill = Drill(settings, files=files, policies=policy_arguments() if policies else (), clusters=mode)
         _tell_faults(last, drill.play(place, seed=seed, sample=sample), as_json=as_json)
         return
     report: list[Mapping[str, Any]] = []
@@ -120,7 +122,7 @@ def rehearse(
                 Identity(settings[stack].account, settings[stack].region),
                 files=files,
                 policies=policy_arguments() if policies else (),
-                clusters=clusters,
+                clusters=mode,
             )
 
         neighbours = []
