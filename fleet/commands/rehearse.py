@@ -81,7 +81,7 @@ def rehearse(
     policies: Annotated[bool, typer.Option(help="Apply the policy pack")] = True,
     clusters: Annotated[
         ClusterMode | None,
-        typer.Option(help="Clusters are real API servers (needs root), or remembered: usual with --faults, --lifecycle"),
+        typer.Option(help="Clusters are real API servers (as root), or remembered: usual with --faults, --lifecycle"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program")] = False,
 ) -> None:
