@@ -5,9 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from service.engine.interface import InvalidParameterError, RequestTooLargeError, UnsupportedParameterError
+from service.engine.interface import (
+    InvalidParameterError,
+    RequestTooLargeError,
+    Task,
+    UnsupportedParameterError,
+    UnsupportedTaskError,
+)
 
 if TYPE_CHECKING:
+    from service.engine.embedding import EmbeddingInfo
     from service.engine.interface import GenerationRequest, ModelInfo, SamplingParams
 
 # OpenAI's limits for chat completions.
@@ -23,18 +30,41 @@ def admit(request: GenerationRequest, model: ModelInfo) -> int:
         model: what can be served; its context also fits the key-value cache.
 
     Returns:
-        The number of tokens that each choice may add.
+        The number of tokens that each choice may add; 0 where a vector is wanted.
 
     Raises:
         RequestTooLargeError: prompt and completion don't fit the context.
+        UnsupportedTaskError: the model isn't made for what is wanted.
         UnsupportedParameterError: something in it can't be honoured.
         InvalidParameterError: something in it means nothing.
     """
+    check_task(request.task, model)
     if request.adapter_id is not None:
         raise UnsupportedParameterError("adapters are not supported by this engine.", parameter="adapter_id")
     _check_tokens(request, model.vocabulary_size - 1)
     _check_sampling(request.sampling)
     return _room(request, model.context_tokens)
+
+
+def check_task(task: Task, model: ModelInfo) -> None:
+    """Raises `UnsupportedTaskError` where the model isn't made for what is wanted."""
+    if task is Task.EMBED:
+        offered_vectors(model)
+    elif model.embedding is not None:
+        raise UnsupportedTaskError(f"The model `{model.name}` makes embeddings; it generates no text.")
+
+
+def offered_vectors(model: ModelInfo) -> EmbeddingInfo:
+    """The vectors that a model offers.
+
+    Raises:
+        UnsupportedTaskError: none.
+    """
+    if model.embedding is None:
+        raise UnsupportedTaskError(
+            f"The model `{model.name}` offers no embeddings: it generates text and doesn't say how it would pool."
+        )
+    return model.embedding
 
 
 def _check_tokens(request: GenerationRequest, last: int) -> None:
@@ -74,6 +104,12 @@ def _check_sampling(params: SamplingParams) -> None:
 
 def _room(request: GenerationRequest, context_tokens: int) -> int:
     prompt, wanted = len(request.prompt_token_ids), request.sampling.max_tokens
+    if request.task is Task.EMBED:
+        if prompt > context_tokens:
+            raise RequestTooLargeError(
+                f"This model reads {context_tokens} tokens; the text has {prompt}.", parameter="prompt"
+            )
+        return 0
     room = context_tokens - prompt
     if room < 1:
         raise RequestTooLargeError(

@@ -24,6 +24,7 @@ from service.engine.interface import (
     ModelInfo,
     OverloadedError,
     SamplingParams,
+    Task,
 )
 from service.engine.loading import BatchingEngineOptions, LoadedEngine, load_engine
 from service.engine.request import Request
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from service.engine.interface import EngineStats
     from service.engine.operations import Operations
+    from service.engine.prefix_hash import HashChain
 
 _WARM_UP_TOKENS = 4
 _SEED_BITS = 64
@@ -183,8 +185,20 @@ class BatchingEngine:
         """Runs a request through the whole path: the first one pays for memory, threads and kernels."""
         tokens = min(_WARM_UP_TOKENS, loaded.info.context_tokens // 2)
         sampling = SamplingParams(max_tokens=tokens, ignore_eos=True)
-        async for _ in await self._admit(GenerationRequest("warm-up", (0,) * tokens, sampling), loaded):
+        task = Task.GENERATE if loaded.info.embedding is None else Task.EMBED
+        async for _ in await self._admit(GenerationRequest("warm-up", (0,) * tokens, sampling, task=task), loaded):
             pass
+
+    def _chain(self, asked: GenerationRequest, loaded: LoadedEngine) -> HashChain | None:
+        """The hashes by which blocks of a request are found again; None where they needn't be."""
+        if not loaded.reuses_blocks:
+            return None
+        salt = f"tenant {asked.prefix_salt}"
+        if not self._options.prefix_cache:
+            if asked.sampling.n == 1:
+                return None
+            salt = f"request {secrets.token_hex()}"  # its choices still share their prompt
+        return loaded.hasher.chain(asked.prompt_token_ids, salt, asked.adapter_id)
 
     async def _admit(self, asked: GenerationRequest, loaded: LoadedEngine) -> DeltaQueue:
         max_tokens = admit(asked, loaded.info)
@@ -192,8 +206,6 @@ class BatchingEngine:
         grammar = None
         if sampling.grammar is not None:
             grammar = await asyncio.to_thread(loaded.grammars.compile, sampling.grammar)
-        # Without a prefix cache only the choices of one request share blocks.
-        salt = f"tenant {asked.prefix_salt}" if self._options.prefix_cache else f"request {secrets.token_hex()}"
         stream = DeltaQueue(
             asyncio.get_running_loop(), lambda: loaded.loop.give_up(request), limit_bytes=asked.backlog_bytes
         )
@@ -201,7 +213,7 @@ class BatchingEngine:
         request = Request(
             asked,
             stream,
-            loaded.hasher.chain(asked.prompt_token_ids, salt, asked.adapter_id),
+            self._chain(asked, loaded),
             max_tokens=max_tokens,
             seed=secrets.randbits(_SEED_BITS) if sampling.seed is None else sampling.seed,
             rank=now + self._options.ageing_s * asked.priority,

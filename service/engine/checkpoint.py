@@ -6,23 +6,24 @@ answer nonsense with a straight face, so here anything missing, left over or of 
 
 from __future__ import annotations
 
-import json
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from safetensors import SafetensorError, safe_open
-from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from service.engine.chat_template import ChatTemplate
+from service.engine.generation_config import GenerationConfig
 from service.engine.interface import ModelLoadError
+from service.engine.model.description import token_ids
+from service.engine.model.tensor_files import TensorFiles
+from service.engine.model_folder import read_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tokenizers import Tokenizer
     from transformers import PreTrainedModel
 
 DTypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
@@ -59,8 +60,8 @@ def load_checkpoint(folder: Path, *, dtype: DTypeChoice = "auto") -> Checkpoint:
     Raises:
         ModelLoadError: something is missing, damaged or doesn't fit; names the file or tensor.
     """
-    tokenizer = _load_tokenizer(folder / "tokenizer.json")
-    _check_tensor_files(folder)
+    tokenizer = read_tokenizer(folder)
+    TensorFiles(folder)  # checks them
     model = _load_model(folder, dtype)
     config = model.config
     context_tokens = getattr(config, "max_position_embeddings", None)
@@ -75,42 +76,9 @@ def load_checkpoint(folder: Path, *, dtype: DTypeChoice = "auto") -> Checkpoint:
         model=model,
         tokenizer=tokenizer,
         chat_template=ChatTemplate.of_folder(folder),
-        end_token_ids=_end_token_ids(model),
+        end_token_ids=GenerationConfig.read(folder).end_token_ids or token_ids(config.eos_token_id),
         context_tokens=context_tokens,
     )
-
-
-def _load_tokenizer(path: Path) -> Tokenizer:
-    if not path.is_file():
-        raise ModelLoadError("tokenizer.json: missing; only tokenizers in this format are supported")
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001 - the Rust library raises bare Exception
-        raise ModelLoadError(f"tokenizer.json: {error}") from None
-
-
-def _check_tensor_files(folder: Path) -> None:
-    """Opens each safetensors file, which checks its header against its size."""
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise ModelLoadError(f"{folder.name}: no .safetensors file; other formats can run code and are not loaded")
-    present: dict[str, set[str]] = {}
-    for path in files:
-        try:
-            with safe_open(path, framework="pt") as tensors:
-                present[path.name] = set(tensors.keys())
-        except (SafetensorError, OSError, struct.error) as error:
-            raise ModelLoadError(f"{path.name}: damaged or truncated: {error}") from None
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return
-    try:
-        mapping: dict[str, str] = json.loads(index.read_text("utf-8"))["weight_map"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelLoadError(f"{index.name}: malformed: {error}") from None
-    for tensor, file in mapping.items():
-        if tensor not in present.get(file, set()):
-            raise ModelLoadError(f"{index.name}: tensor {tensor} should be in {file} and is not")
 
 
 def _load_model(folder: Path, dtype: DTypeChoice) -> PreTrainedModel:
@@ -143,14 +111,3 @@ def _load_model(folder: Path, dtype: DTypeChoice) -> PreTrainedModel:
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             raise ModelLoadError(f"{folder.name}: tensor {', '.join(names[:_SHOWN])}{more}: {means}")
     return model.eval().to("cuda") if on_gpu else model.eval()
-
-
-def _end_token_ids(model: PreTrainedModel) -> frozenset[int]:
-    """The end tokens of ``generation_config.json``, else of ``config.json``."""
-    generation = getattr(model, "generation_config", None)
-    found = getattr(generation, "eos_token_id", None)
-    if found is None:
-        found = getattr(model.config, "eos_token_id", None)
-    if found is None:
-        return frozenset()
-    return frozenset(found if isinstance(found, list) else [found])

@@ -303,7 +303,11 @@ class EngineLoop:
                 continue
             if choice.index == 0 and choice.generated == 0:
                 self._scheduler.add(choice.request.choices[1:])
-            produced.append(self._extend(choice, outcome))
+            if outcome.embedding is not None:
+                self._finish_choice(choice)
+                produced.append(Produced(choice, (), FinishReason.STOP, None, outcome.embedding))
+            else:
+                produced.append(self._extend(choice, outcome))
         if produced:
             writer.write(produced)
 

@@ -16,6 +16,11 @@ from typing import TYPE_CHECKING, Protocol, Self
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from service.engine.embedding import EmbeddingInfo
+
 # What a token costs varies by a hundred with its log-probabilities; this is some 80,000 plain ones or 10,000 with 20
 # alternatives each: seconds of the largest request, minutes of a usual one.
 BACKLOG_BYTES = 32 * 1024 * 1024
@@ -46,6 +51,15 @@ class EngineState(enum.StrEnum):
     READY = "ready"
     STOPPED = "stopped"
     DEAD = "dead"
+
+
+class Task(enum.StrEnum):
+    """What a request wants of the model."""
+
+    GENERATE = "generate"
+    """Continuations of its prompt."""
+    EMBED = "embed"
+    """A vector of its prompt."""
 
 
 class GrammarKind(enum.StrEnum):
@@ -126,6 +140,7 @@ class GenerationRequest:
         adapter_id: a fine-tuned variant of the model.
         backlog_bytes: most that may wait for a reader who is slower than the engine; beyond it the request ends with
             `SlowReaderError`.
+        task: what is wanted. A vector comes as the only delta; of the sampling nothing matters then.
     """
 
     request_id: str
@@ -136,6 +151,7 @@ class GenerationRequest:
     prefix_salt: str = ""
     adapter_id: str | None = None
     backlog_bytes: int = BACKLOG_BYTES
+    task: Task = Task.GENERATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +190,7 @@ class Delta:
         finish_reason: set on a choice's last delta.
         logprobs: one per token where they were asked for.
         queue_s: seconds that the request has waited before its computing began; None where the engine doesn't tell.
+        embedding: (size,) float32: the prompt's pooled hidden state, for `EmbeddingInfo.finish`.
     """
 
     text: str
@@ -183,6 +200,7 @@ class Delta:
     finish_reason: FinishReason | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
     queue_s: float | None = None
+    embedding: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +233,7 @@ class ModelInfo:
         vocabulary_size: token ids are below this.
         created: Unix seconds when it was loaded.
         defaults: how its makers want it sampled.
+        embedding: the vectors that it offers; None for a model that generates text.
     """
 
     name: str
@@ -223,6 +242,7 @@ class ModelInfo:
     vocabulary_size: int
     created: int
     defaults: SamplingDefaults = SamplingDefaults()
+    embedding: EmbeddingInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,6 +413,7 @@ class Engine(Protocol):
 
         Raises:
             RequestTooLargeError: it can never fit.
+            UnsupportedTaskError: the model isn't made for what is wanted.
             UnsupportedParameterError: something in it can't be honoured.
             InvalidParameterError: something in it means nothing to this model.
             OverloadedError: there is no room now.

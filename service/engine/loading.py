@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 import torch
 
 from service.engine.block_pool import BlockPool
+from service.engine.embedding import EmbeddingInfo
 from service.engine.engine_loop import EngineLoop
 from service.engine.interface import ChatMessage, ModelInfo, ModelLoadError
 from service.engine.kernels.operations import best_operations
 from service.engine.local_runner import LocalRunner
 from service.engine.memory import available_memory
 from service.engine.model.decoder import Decoder
+from service.engine.model.pooling import PoolingMode
 from service.engine.model.tensor_files import TensorFiles
 from service.engine.model_folder import ModelFolder
 from service.engine.observed_runner import ObservedRunner, StepRecord
+from service.engine.pooling_runner import PoolingRunner
 from service.engine.prefix_hash import PrefixHasher
 from service.engine.processor import allowed_cpus
 from service.engine.reference import CacheType, LinearMode
@@ -94,6 +97,7 @@ class LoadedEngine:
         loop: computes requests.
         hasher: of the prefix cache.
         grammars: checks what texts are to be forced into.
+        reuses_blocks: whether a request may begin with blocks that another has computed.
     """
 
     folder: ModelFolder
@@ -102,6 +106,7 @@ class LoadedEngine:
     loop: EngineLoop
     hasher: PrefixHasher
     grammars: GrammarCompiler
+    reuses_blocks: bool
 
 
 def load_engine(
@@ -123,7 +128,12 @@ def load_engine(
     torch.set_num_threads(options.threads or allowed_cpus())
     folder = ModelFolder.read(path)
     description = folder.description
-    context_tokens = min(description.context_tokens, options.max_context_tokens or description.context_tokens)
+    pooling = folder.pooling
+    context_tokens = min(
+        description.context_tokens,
+        options.max_context_tokens or description.context_tokens,
+        (pooling.longest_tokens if pooling is not None else None) or description.context_tokens,
+    )
     on_gpu = device.type == "cuda"
     mode = options.linear_mode or (LinearMode.BF16 if on_gpu else LinearMode.FP32)
     half = torch.bfloat16 if mode is LinearMode.BF16 else torch.float32
@@ -136,6 +146,7 @@ def load_engine(
         dtype=half if on_gpu else torch.float32,
         device=device,
         context_tokens=context_tokens,
+        head=pooling is None,
     )
     if options.cache_type is CacheType.INT8 and on_gpu:
         raise ModelLoadError("keys and values in int8 are not supported on a GPU: use cache_type model")
@@ -143,11 +154,16 @@ def load_engine(
     blocks = _cache_blocks(decoder, kept, context_tokens, options)
     context_tokens = min(context_tokens, blocks * options.block_size)
     grammars = GrammarCompiler(folder.tokenizer, description.vocabulary_size, folder.end_token_ids)
-    sampler = BatchSampler(
-        options.max_running, description.vocabulary_size, device, Grammars(grammars, description.vocabulary_size)
-    )
     # One block more: the null block.
-    runner: Runner = LocalRunner(decoder, sampler, decoder.new_cache(blocks + 1, options.block_size, kept))
+    cache = decoder.new_cache(blocks + 1, options.block_size, kept)
+    runner: Runner
+    if pooling is not None:
+        runner = PoolingRunner(decoder, pooling.mode, cache, slots=options.max_running)
+    else:
+        sampler = BatchSampler(
+            options.max_running, description.vocabulary_size, device, Grammars(grammars, description.vocabulary_size)
+        )
+        runner = LocalRunner(decoder, sampler, cache)
     if options.on_step is not None:
         runner = ObservedRunner(runner, options.on_step)
     return LoadedEngine(
@@ -160,6 +176,9 @@ def load_engine(
             description.vocabulary_size,
             created=int(time.time()),
             defaults=folder.defaults,
+            embedding=None
+            if pooling is None
+            else EmbeddingInfo(description.hidden_size, pooling.normalised, pooling.cuts),
         ),
         _loop(runner, folder, blocks=blocks, context_tokens=context_tokens, device=device, options=options),
         PrefixHasher(
@@ -168,6 +187,8 @@ def load_engine(
             shared_prefixes=[_shared_tokens(folder, text) for text in options.shared_system_prompts],
         ),
         grammars,
+        # What is pooled over all tokens needs all of their hidden states, which no block holds.
+        reuses_blocks=pooling is None or pooling.mode is PoolingMode.LAST,
     )
 
 

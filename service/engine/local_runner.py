@@ -33,16 +33,7 @@ class LocalRunner:
         """See `Runner.run`."""
         for start in step.starts:
             self._sampler.start(start)
-        packed = PackedTokens(
-            token_ids=self._tensor(step.token_ids),
-            positions=self._tensor(step.positions),
-            kv_slots=self._tensor(step.kv_slots),
-            query_starts=self._tensor(step.query_starts),
-            context_lens=self._tensor(step.context_lens),
-            block_tables=self._tensor(step.block_tables),
-            logit_rows=self._tensor(step.logit_rows),
-        )
-        logits = self._decoder(packed, self._cache)
+        logits = self._decoder(packed_tokens(step, self._decoder.device), self._cache)
         if not len(step.sampled_slots):
             return []
         token_ids, logprobs, failures = self._sampler.sample(logits, step.sampled_slots, step.sampled_positions)
@@ -55,5 +46,19 @@ class LocalRunner:
             for row, token in enumerate(token_ids)
         ]
 
-    def _tensor(self, array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(array).to(self._decoder.device, non_blocking=True)
+
+def packed_tokens(step: Step, device: torch.device) -> PackedTokens:
+    """A step's arrays as tensors on a device."""
+
+    def tensor(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(device, non_blocking=True)
+
+    return PackedTokens(
+        token_ids=tensor(step.token_ids),
+        positions=tensor(step.positions),
+        kv_slots=tensor(step.kv_slots),
+        query_starts=tensor(step.query_starts),
+        context_lens=tensor(step.context_lens),
+        block_tables=tensor(step.block_tables),
+        logit_rows=tensor(step.logit_rows),
+    )

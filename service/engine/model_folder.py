@@ -11,6 +11,7 @@ from service.engine.chat_template import ChatTemplate
 from service.engine.generation_config import GenerationConfig
 from service.engine.interface import ModelLoadError, SamplingDefaults
 from service.engine.model.description import DecoderDescription, read_description
+from service.engine.model.pooling import Pooling, read_pooling
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,7 @@ class ModelFolder:
         chat_template: how conversations become prompts.
         end_token_ids: tokens that end a text.
         defaults: how its makers want it sampled.
+        pooling: how it makes vectors of texts; None for a model that generates them.
     """
 
     description: DecoderDescription
@@ -33,6 +35,7 @@ class ModelFolder:
     chat_template: ChatTemplate
     end_token_ids: frozenset[int]
     defaults: SamplingDefaults
+    pooling: Pooling | None
 
     @classmethod
     def read(cls, folder: Path) -> ModelFolder:
@@ -41,8 +44,9 @@ class ModelFolder:
         Raises:
             ModelLoadError: a file is missing, malformed or doesn't fit the others; names it.
         """
-        description = read_description(folder)
-        tokenizer = _tokenizer(folder / "tokenizer.json")
+        pooling = read_pooling(folder)
+        description = read_description(folder, pools=pooling is not None)
+        tokenizer = read_tokenizer(folder)
         # Some checkpoints pad the model's vocabulary; a tokenizer larger than the model is a mismatch.
         if (size := tokenizer.get_vocab_size()) > description.vocabulary_size:
             raise ModelLoadError(
@@ -50,10 +54,16 @@ class ModelFolder:
             )
         generation = GenerationConfig.read(folder)
         ends = generation.end_token_ids or description.end_token_ids
-        return cls(description, tokenizer, ChatTemplate.of_folder(folder), ends, generation.defaults)
+        return cls(description, tokenizer, ChatTemplate.of_folder(folder), ends, generation.defaults, pooling)
 
 
-def _tokenizer(path: Path) -> Tokenizer:
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a model's folder.
+
+    Raises:
+        ModelLoadError: it is missing or malformed.
+    """
+    path = folder / "tokenizer.json"
     if not path.is_file():
         raise ModelLoadError("tokenizer.json: missing; only tokenizers in this format are supported")
     try:

@@ -50,7 +50,7 @@ class Request:
         self,
         asked: GenerationRequest,
         stream: DeltaQueue,
-        chain: HashChain,
+        chain: HashChain | None,
         *,
         max_tokens: int,
         seed: int,
@@ -70,7 +70,7 @@ class Request:
         self.cached_tokens = 0
         self.shown_tokens = 0
         self.open_choices = asked.sampling.n
-        self.choices = tuple(Choice(self, index, chain.copy()) for index in range(asked.sampling.n))
+        self.choices = tuple(Choice(self, index, chain and chain.copy()) for index in range(asked.sampling.n))
 
 
 class Choice:
@@ -82,7 +82,7 @@ class Choice:
         tokens: prompt and what was generated.
         computed: how many of its first tokens have their keys and values in its blocks.
         blocks: of the cache, first to last.
-        chain: hashes of its full blocks.
+        chain: hashes of its full blocks; None where none of them is to be found again.
         published: how many of its first blocks can be found by others.
         slot: its place in the runner's tables while it runs, else -1.
         begun: whether it has ever run.
@@ -104,7 +104,7 @@ class Choice:
         "tokens",
     )
 
-    def __init__(self, request: Request, index: int, chain: HashChain) -> None:
+    def __init__(self, request: Request, index: int, chain: HashChain | None) -> None:
         self.request = request
         self.index = index
         self.tokens: list[int] = list(request.asked.prompt_token_ids)

@@ -120,7 +120,7 @@ class Scheduler:
         choice = share.choice
         choice.computed += share.count
         full = choice.computed // self._block_size
-        if full > choice.published:
+        if choice.chain is not None and full > choice.published:
             hashes = choice.chain.extend(choice.tokens)
             for index in range(choice.published, full):
                 self._pool.publish(choice.blocks[index], hashes[index])
@@ -158,7 +158,7 @@ class Scheduler:
         choice = self._waiting[0][-1]
         # At least one token has to be computed, or there are no logits to go on with.
         reusable = (len(choice.tokens) - 1) // self._block_size
-        found = self._pool.find(choice.chain.extend(choice.tokens)[:reusable])
+        found = [] if choice.chain is None else self._pool.find(choice.chain.extend(choice.tokens)[:reusable])
         needed = self._blocks_for(len(choice.tokens)) - len(found)
         # Each that runs may need another block soon. Admitting into the last ones would mean preempting at once.
         if needed + len(self._running) > self._pool.available and self._running:
@@ -170,7 +170,8 @@ class Scheduler:
         choice.published = len(found)
         choice.slot = self._slots.pop()
         self._running.append(choice)
-        self.looked_up_tokens += len(choice.tokens)
+        if choice.chain is not None:
+            self.looked_up_tokens += len(choice.tokens)
         self.found_tokens += choice.computed
         if not choice.begun:
             choice.begun = True

@@ -28,6 +28,7 @@ class Step:
 
     Attributes:
         starts: slots that have a new tenant.
+        slots: (requests,) int64: each one's slot.
         token_ids: (tokens,) int64.
         positions: (tokens,) int64.
         kv_slots: (tokens,) int64.
@@ -40,6 +41,7 @@ class Step:
     """
 
     starts: tuple[SlotStart, ...]
+    slots: NDArray[np.int64]
     token_ids: NDArray[np.int64]
     positions: NDArray[np.int64]
     kv_slots: NDArray[np.int64]
@@ -58,11 +60,13 @@ class Outcome(NamedTuple):
         token_ids: its next tokens; several where a step yields several.
         logprobs: one for each, where asked for.
         failure: why it can't go on; it has no tokens then.
+        embedding: (hidden_size,) float32: its pooled hidden state, of a model that pools; it has no tokens then.
     """
 
     token_ids: tuple[int, ...]
     logprobs: tuple[TokenLogprob, ...] | None = None
     failure: Exception | None = None
+    embedding: NDArray[np.float32] | None = None
 
 
 class Runner(Protocol):
@@ -109,6 +113,7 @@ class StepBuilder:
         sampled = np.flatnonzero([share.samples for share in shares])
         return Step(
             starts=tuple(_slot_start(share.choice) for share in shares if share.starts or fresh),
+            slots=slots,
             token_ids=np.fromiter(itertools.chain.from_iterable(map(_tokens, shares)), np.int64, count=ends[-1]),
             positions=positions,
             kv_slots=tables[row_of_token, positions // size].astype(np.int64) * size + positions % size,
@@ -130,6 +135,7 @@ class StepBuilder:
         block = choice.blocks[choice.computed // self._block_size]
         return Step(
             starts=(SlotStart(choice.slot, SamplingParams(temperature=0.0), 0, 0, None, (0,), ()),),
+            slots=np.array([choice.slot]),
             token_ids=np.zeros(1, np.int64),
             positions=np.zeros(1, np.int64),
             kv_slots=np.array([block * self._block_size]),

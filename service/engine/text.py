@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import collections.abc
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from service.engine.delta_queue import DeltaQueue, Item
     from service.engine.interface import TokenLogprob
     from service.engine.request import Choice, Request
@@ -39,12 +42,14 @@ class Produced(NamedTuple):
         token_ids: the step's tokens; the last is an end token where the reason is `FinishReason.STOP`.
         finish_reason: set when the choice is over.
         logprobs: one for each token, where asked for.
+        embedding: the prompt's pooled hidden state, where a vector is wanted.
     """
 
     choice: Choice
     token_ids: tuple[int, ...]
     finish_reason: FinishReason | None
     logprobs: tuple[TokenLogprob, ...] | None
+    embedding: NDArray[np.float32] | None = None
 
 
 class Ended(NamedTuple):
@@ -154,7 +159,16 @@ class TextWriter:
         logprobs = None if produced.logprobs is None else produced.logprobs[: piece.tokens]
         usage = Usage(len(request.asked.prompt_token_ids), request.shown_tokens, request.cached_tokens)
         token_ids = produced.token_ids[: piece.tokens]
-        delta = Delta(piece.text, token_ids, usage, choice.index, piece.finish_reason, logprobs, request.queue_s)
+        delta = Delta(
+            piece.text,
+            token_ids,
+            usage,
+            choice.index,
+            piece.finish_reason,
+            logprobs,
+            request.queue_s,
+            produced.embedding,
+        )
         if piece.finish_reason is None:
             return [(request.stream, delta)]
         if produced.finish_reason is None:

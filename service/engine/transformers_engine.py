@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from service.engine.admission import admit
 from service.engine.checkpoint import Checkpoint, DTypeChoice, load_checkpoint
 from service.engine.delta_queue import DeltaQueue
 from service.engine.generation_config import GenerationConfig
@@ -29,10 +30,8 @@ from service.engine.interface import (
     GenerationFailedError,
     GenerationRequest,
     Health,
-    InvalidParameterError,
     ModelInfo,
     OverloadedError,
-    RequestTooLargeError,
     SamplingParams,
     UnsupportedParameterError,
 )
@@ -190,8 +189,7 @@ class TransformersEngine:
     def _admit(self, request: GenerationRequest) -> DeltaQueue:
         info = self.model_info()
         _refuse_unsupported(request)
-        _refuse_invalid(request, info)
-        max_tokens = _room(request, info)
+        max_tokens = admit(request, info)
         stream = DeltaQueue(asyncio.get_running_loop(), limit_bytes=request.backlog_bytes)
         sequence = Sequence(request, max_tokens, stream)
         with self._wake:
@@ -270,34 +268,3 @@ def _refuse_unsupported(request: GenerationRequest) -> None:
         raise UnsupportedParameterError("logprobs are not supported by this engine.", parameter="logprobs")
     if request.sampling.grammar is not None:
         raise UnsupportedParameterError("response_format is not supported by this engine.", parameter="grammar")
-    if request.adapter_id is not None:
-        raise UnsupportedParameterError("adapters are not supported by this engine.", parameter="adapter_id")
-
-
-def _refuse_invalid(request: GenerationRequest, info: ModelInfo) -> None:
-    last = info.vocabulary_size - 1
-    if any(not 0 <= token <= last for token in request.prompt_token_ids):
-        raise InvalidParameterError(f"Token ids must be between 0 and {last}.", parameter="prompt")
-    if any(not 0 <= token <= last for token in request.sampling.logit_bias):
-        raise InvalidParameterError(f"logit_bias: token ids must be between 0 and {last}.", parameter="logit_bias")
-
-
-def _room(request: GenerationRequest, info: ModelInfo) -> int:
-    """The number of tokens that the request may add."""
-    prompt = len(request.prompt_token_ids)
-    if prompt < 1:
-        raise InvalidParameterError("The prompt is empty; it needs at least one token.", parameter="prompt")
-    room = info.context_tokens - prompt
-    if room < 1:
-        raise RequestTooLargeError(
-            f"This model's context is {info.context_tokens} tokens; the prompt alone has {prompt}.",
-            parameter="prompt",
-        )
-    wanted = request.sampling.max_tokens
-    if wanted is not None and wanted > room:
-        raise RequestTooLargeError(
-            f"This model's context is {info.context_tokens} tokens; the prompt has {prompt}, so max_tokens can be "
-            f"at most {room}, not {wanted}.",
-            parameter="max_tokens",
-        )
-    return wanted if wanted is not None else room

@@ -41,7 +41,7 @@ def create_app(
     api.include_router(probes.router(serving, metrics, version))
     api.include_router(models.router(serving))
     api.include_router(generation.router(settings, serving, metrics, tracing))
-    api.include_router(embeddings.router(serving))
+    api.include_router(embeddings.router(settings, serving, metrics, tracing))
     api.include_router(tokenization.router(serving))
     bounded = _BoundedBody(api, limit_bytes=settings.max_body_bytes, timeout_s=settings.body_timeout_s)
     return Edge(bounded, drain=drain, observe=metrics.observe_http)

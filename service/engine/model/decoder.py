@@ -49,7 +49,9 @@ class PackedTokens:
     logit_rows: torch.Tensor
 
 
-def expected_tensors(description: DecoderDescription) -> tuple[dict[str, Shape], dict[str, Shape]]:
+def expected_tensors(
+    description: DecoderDescription, *, head: bool = True
+) -> tuple[dict[str, Shape], dict[str, Shape]]:
     """Names and shapes of the tensors that a model of this description has: those it must have, those it may."""
     d = description
     width = {"q": d.heads * d.head_dim, "k": d.kv_heads * d.head_dim, "v": d.kv_heads * d.head_dim}
@@ -69,7 +71,7 @@ def expected_tensors(description: DecoderDescription) -> tuple[dict[str, Shape],
         if d.qk_norm:
             required |= {f"{prefix}.self_attn.{name}_norm.weight": (d.head_dim,) for name in "qk"}
         required |= _feed_forward_tensors(d, layer, prefix)
-    if d.tied:
+    if d.tied or not head:
         return required, {_HEAD: vocabulary}
     return required | {_HEAD: vocabulary}, {}
 
@@ -127,6 +129,7 @@ class Decoder:
         dtype: torch.dtype,
         device: torch.device,
         context_tokens: int,
+        head: bool = True,
     ) -> None:
         """Loads the weights.
 
@@ -138,11 +141,12 @@ class Decoder:
             dtype: of activations.
             device: where it computes.
             context_tokens: most positions of a request; the rotary tables are this long.
+            head: whether it is to give logits; without one only `hidden_states` may be called.
 
         Raises:
             ModelLoadError: a tensor is missing, left over, of another shape or type; names it.
         """
-        files.require(*expected_tensors(description))
+        files.require(*expected_tensors(description, head=head))
         self.description = description
         self.device = device
         self._dtype = dtype
@@ -155,9 +159,11 @@ class Decoder:
             self._load_layer(f"model.layers.{index}", layer) for index, layer in enumerate(description.layers)
         )
         self._norm = self._load_norm(_FINAL_NORM)
-        # A head that is stored beside a tied embedding is the same tensor twice.
-        head = embedding if description.tied else self._load(_HEAD)
-        self._head = operations.prepare_linear(head, None, mode)
+        self._head: Apply | None = None
+        if head:
+            # A head that is stored beside a tied embedding is the same tensor twice.
+            weight = embedding if description.tied else self._load(_HEAD)
+            self._head = operations.prepare_linear(weight, None, mode)
         rotaries = {layer.rotary for layer in description.layers}
         self._rotations = {rotary: self._table(rotary, context_tokens) for rotary in rotaries}
         self._all_layers = (
@@ -180,14 +186,31 @@ class Decoder:
         Returns:
             (rows, vocabulary) float32: the logits of ``step.logit_rows``.
         """
-        x = self._embedding[step.token_ids]
-        if self.description.embedding_scale != 1.0:
-            x *= torch.tensor(self.description.embedding_scale, dtype=x.dtype)
-        x = self._all_layers(x, step, cache) if self._all_layers else self._run_layers(x, step, cache)
-        logits = self._head(self._ops.rms_norm(x[step.logit_rows], self._norm, self.description.norm_eps)).float()
+        if self._head is None:
+            raise ValueError("the model was loaded without a head")
+        logits = self._head(self._normed(self._residuals(step, cache)[step.logit_rows])).float()
         if cap := self.description.logit_cap:
             logits = torch.tanh(logits / cap) * cap
         return logits
+
+    @torch.inference_mode()
+    def hidden_states(self, step: PackedTokens, cache: Sequence[torch.Tensor | Int8Cache]) -> torch.Tensor:
+        """Computes a step and stores its keys and values.
+
+        Returns:
+            (tokens, hidden_size): the last hidden state of every token, normalised as for the head.
+        """
+        return self._normed(self._residuals(step, cache))
+
+    def _normed(self, x: torch.Tensor) -> torch.Tensor:
+        return self._ops.rms_norm(x, self._norm, self.description.norm_eps)
+
+    def _residuals(self, step: PackedTokens, cache: Sequence[torch.Tensor | Int8Cache]) -> torch.Tensor:
+        """The residual stream after all layers, (tokens, hidden_size)."""
+        x = self._embedding[step.token_ids]
+        if self.description.embedding_scale != 1.0:
+            x *= torch.tensor(self.description.embedding_scale, dtype=x.dtype)
+        return self._all_layers(x, step, cache) if self._all_layers else self._run_layers(x, step, cache)
 
     def _run_layers(
         self, x: torch.Tensor, step: PackedTokens, cache: Sequence[torch.Tensor | Int8Cache]

@@ -147,15 +147,22 @@ _FAMILIES = {
     "Qwen3MoeForCausalLM": _Family(qk_norm=True, expert_names=ExpertNames.QWEN3),
     "MixtralForCausalLM": _Family(expert_names=ExpertNames.MIXTRAL),
 }
+# The class without a head -> the one with it. Gemma 3's has another name, because Gemma3Model also sees.
+_OF_BODY = {name.replace("ForCausalLM", "Model"): name for name in _FAMILIES if name != "Gemma3ForCausalLM"}
+_OF_BODY["Gemma3TextModel"] = "Gemma3ForCausalLM"
 
 
-def read_description(folder: Path) -> DecoderDescription:
+def read_description(folder: Path, *, pools: bool = False) -> DecoderDescription:
     """The description of the model in a folder.
+
+    Args:
+        folder: holds ``config.json``.
+        pools: whether the model makes vectors of texts, so that it needs no head.
 
     Raises:
         ModelLoadError: ``config.json`` is missing, malformed, or asks for what this engine can't run; names it.
     """
-    architecture = _architecture(folder / "config.json")
+    architecture = _architecture(folder / "config.json", pools=pools)
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # noqa: BLE001 - transformers' config classes raise many kinds
@@ -163,7 +170,7 @@ def read_description(folder: Path) -> DecoderDescription:
     return describe(config, architecture)
 
 
-def _architecture(path: Path) -> str:
+def _architecture(path: Path, *, pools: bool) -> str:
     try:
         content = json.loads(path.read_text("utf-8"))
         (architecture,) = content["architectures"]
@@ -171,6 +178,8 @@ def _architecture(path: Path) -> str:
         raise ModelLoadError("config.json: missing") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelLoadError(f"config.json: one entry in `architectures` is expected: {error}") from None
+    if pools:
+        architecture = _OF_BODY.get(architecture, architecture)
     if architecture not in _FAMILIES:
         raise ModelLoadError(
             f"config.json: architecture {architecture} is not supported; supported are {', '.join(sorted(_FAMILIES))}"
@@ -190,6 +199,8 @@ def describe(config: PretrainedConfig, architecture: str) -> DecoderDescription:
     if head_dim % 2:
         raise ModelLoadError(f"config.json: head_dim {head_dim} is odd, which rotary embeddings can't be")
     read.refuse("attn_logit_softcapping", "use_bidirectional_attention")
+    if read.value("is_causal", default=True) is False:
+        raise ModelLoadError("config.json: is_causal false is not supported")
     biased = bool(read.value("attention_bias", default=False))
     return DecoderDescription(
         architecture=architecture,

@@ -25,6 +25,9 @@ INDEX_NAME = "model.safetensors.index.json"
 # Buffers that older checkpoints carry; they follow from config.json.
 _DERIVED = (".rotary_emb.inv_freq", ".masked_bias")
 _SHOWN = 3
+# What the names of all tensors but the head's begin with.
+_BODY = "model."
+_HEAD = "lm_head."
 
 
 class TensorFiles:
@@ -39,11 +42,15 @@ class TensorFiles:
         files = sorted(folder.glob("*.safetensors"))
         if not files:
             raise ModelLoadError(f"{folder.name}: no .safetensors file; other formats can run code and are not loaded")
-        self._files: dict[str, tuple[str, Any]] = {}
+        self._files: dict[str, tuple[str, Any, str]] = {}
         self._shapes: dict[str, Shape] = {}
         for path in files:
             self._open(path)
-        _check_index(folder / INDEX_NAME, {name: file for name, (file, _) in self._files.items()})
+        _check_index(folder / INDEX_NAME, {name: file for name, (file, _, _) in self._files.items()})
+        if not any(name.startswith(_BODY) for name in self._files):
+            # Saved without its head, as models that pool mostly are.
+            self._files = {_full_name(name): place for name, place in self._files.items()}
+            self._shapes = {_full_name(name): shape for name, shape in self._shapes.items()}
 
     def _open(self, path: Path) -> None:
         try:
@@ -56,7 +63,7 @@ class TensorFiles:
             if name in self._files:
                 raise ModelLoadError(f"{path.name}: tensor {name} is in another file too")
             if not name.endswith(_DERIVED):
-                self._files[name], self._shapes[name] = (path.name, opened), shape
+                self._files[name], self._shapes[name] = (path.name, opened, name), shape
 
     def require(self, expected: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> None:
         """Checks names and shapes.
@@ -92,9 +99,9 @@ class TensorFiles:
         Raises:
             ModelLoadError: it is of no float type, or can't be read.
         """
-        file, opened = self._files[name]
+        file, opened, stored_name = self._files[name]
         try:
-            loaded: torch.Tensor = opened.get_tensor(name)
+            loaded: torch.Tensor = opened.get_tensor(stored_name)
         except (SafetensorError, OSError, RuntimeError) as error:
             raise ModelLoadError(f"{file}: tensor {name}: {error}") from None
         if loaded.dtype not in {torch.float32, torch.bfloat16, torch.float16}:
@@ -108,6 +115,10 @@ def _damage(path: Path) -> str:
         return find_damage(path)
     except OSError:
         return ""
+
+
+def _full_name(name: str) -> str:
+    return name if name.startswith(_HEAD) else _BODY + name
 
 
 def _check_index(index: Path, places: Mapping[str, str]) -> None:

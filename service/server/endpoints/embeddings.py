@@ -1,4 +1,4 @@
-"""``/v1/embeddings``: refused for models that don't say how they pool, which is every one that is served so far.
+"""``/v1/embeddings``: vectors of texts, by models that say how they pool; refused by name for all others.
 
 A decoder that was made for continuing texts has no vector for a whole one; taking its last hidden state anyway would
 answer with numbers that mean nothing, and no client could tell.
@@ -6,28 +6,127 @@ answer with numbers that mean nothing, and no client could tell.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+import asyncio
+import base64
+from typing import TYPE_CHECKING
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
-from service.engine.interface import UnsupportedTaskError
+from service.engine.admission import offered_vectors
+from service.engine.interface import GenerationRequest, ParameterError, Task
+from service.server.caller import Caller, deadline
+from service.server.connected import while_connected
 from service.server.endpoints.models import require_model
 from service.server.protocol.embedding import EmbeddingBody  # noqa: TC001 - FastAPI reads it
+from service.server.protocol.responses import EmbeddingAnswer, EmbeddingUsage, EmbeddingVector
+from service.server.refusals import of_parameter
+from service.server.streams import begin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from service.engine.interface import Delta
+    from service.server.metrics import ServerMetrics
+    from service.server.settings import ServerSettings
+    from service.server.spans import Tracing
     from service.server.startup import Serving
+    from service.server.streams import RequestObserver
+
+# Of one body, in the engine: enough to fill its steps, few enough that 2,048 texts leave room in its queue.
+_TEXTS_AT_ONCE = 64
+# The engine's name of a parameter -> the client's.
+_CLIENT_NAMES = {"prompt": "input"}
 
 
-def router(serving: Serving) -> APIRouter:
+def router(settings: ServerSettings, serving: Serving, metrics: ServerMetrics, tracing: Tracing | None) -> APIRouter:
     """The only one."""
     routes = APIRouter()
 
-    @routes.post("/v1/embeddings", response_model=None)
-    async def embeddings(body: EmbeddingBody) -> NoReturn:
+    @routes.post("/v1/embeddings", response_model=EmbeddingAnswer)
+    async def embeddings(body: EmbeddingBody, request: Request) -> Response:
         """One vector for each text."""
-        info = require_model(serving.engine(), body.model)
-        raise UnsupportedTaskError(
-            f"The model `{info.name}` offers no embeddings: it generates text and doesn't say how it would pool."
-        )
+        engine = serving.engine()
+        info = require_model(engine, body.model)
+        offered = offered_vectors(info)
+        caller = Caller.of(request, body.service_tier)
+
+        def watch(admitted: GenerationRequest) -> list[RequestObserver]:
+            watching: list[RequestObserver] = [metrics.request(info.name, admitted)]
+            if tracing is not None:
+                watching.append(tracing.request("embeddings", info.name, admitted, request.headers))
+            return watching
+
+        try:
+            offered.check(body.dimensions)
+            texts = [await engine.tokenize(text) if isinstance(text, str) else tuple(text) for text in body.inputs]
+            asked = [
+                GenerationRequest(
+                    f"{request.state.request_id}-{position}",
+                    text,
+                    priority=caller.priority,
+                    deadline=deadline(settings.request_timeout_s),
+                    prefix_salt=caller.prefix_salt(None),
+                    task=Task.EMBED,
+                )
+                for position, text in enumerate(texts)
+            ]
+            deltas = await while_connected(request, _all_of(serving, asked, watch))
+        except ParameterError as error:
+            raise of_parameter(error, _CLIENT_NAMES) from None
+        pooled = [delta.embedding for delta in deltas if delta.embedding is not None]
+        vectors = [offered.finish(states, body.dimensions) for states in pooled]
+        tokens = sum(delta.usage.prompt_tokens for delta in deltas)
+        # Writing millions of numbers takes a while.
+        return await asyncio.to_thread(_answer, info.name, vectors, tokens, encoded=body.encoding_format == "base64")
 
     return routes
+
+
+async def _all_of(
+    serving: Serving,
+    asked: Sequence[GenerationRequest],
+    watch: Callable[[GenerationRequest], Sequence[RequestObserver]],
+) -> list[Delta]:
+    """The only delta of each text, some texts at a time; all end with the first that fails."""
+    found: dict[int, Delta] = {}
+    left = iter(enumerate(asked))
+
+    async def work() -> None:
+        for position, text in left:
+            # The server may be draining by now.
+            stream = await begin(serving.engine(), [text], watch)
+            try:
+                (found[position],) = [delta async for delta in stream]
+            finally:
+                await stream.aclose()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(len(asked), _TEXTS_AT_ONCE)):
+                group.create_task(work())
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [found[position] for position in range(len(asked))]
+
+
+def _answer(model: str, vectors: Sequence[NDArray[np.float32]], tokens: int, *, encoded: bool) -> JSONResponse:
+    """The answer, written."""
+    return JSONResponse(
+        EmbeddingAnswer(
+            object="list",
+            data=[
+                EmbeddingVector(
+                    object="embedding",
+                    index=index,
+                    embedding=base64.b64encode(vector.astype("<f4").tobytes()).decode() if encoded else vector.tolist(),
+                )
+                for index, vector in enumerate(vectors)
+            ],
+            model=model,
+            usage=EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens),
+        )
+    )

@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import time
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from service.engine.interface import (
-    BACKLOG_BYTES,
-    EngineError,
-    GenerationRequest,
-    ParameterError,
-    Priority,
-    SamplingParams,
-)
+from service.engine.interface import BACKLOG_BYTES, GenerationRequest, ParameterError
 from service.server.answers.answer import Identity, events, whole
 from service.server.answers.formats import ChatFormat, CompletionFormat
+from service.server.caller import Caller, deadline
+from service.server.connected import while_connected
 from service.server.endpoints.models import require_model
 from service.server.protocol.chat import ChatBody
 from service.server.protocol.completion import CompletionBody  # noqa: TC001 - FastAPI reads it
-from service.server.protocol.generation import PRIORITY_OF_TIER, GenerationBody
 from service.server.protocol.responses import ChatAnswer, CompletionAnswer
 from service.server.refusals import of_parameter
 from service.server.streams import begin
-from service.web.errors import ApiError, ClientGoneError
+from service.web.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from starlette.types import Receive, Scope, Send
 
-    from service.engine.interface import DeltaStream, Engine
+    from service.engine.interface import DeltaStream, Engine, SamplingParams
     from service.server.answers.formats import AnswerFormat
     from service.server.metrics import ServerMetrics
+    from service.server.protocol.generation import GenerationBody
     from service.server.settings import ServerSettings
     from service.server.spans import Tracing
     from service.server.startup import Serving
     from service.server.streams import RequestObserver
-
-# Both are set by the gateway, which knows the tenant; never by clients, which can't reach this server.
-TENANT_HEADER = "x-modelfleet-tenant"
-PRIORITY_HEADER = "x-modelfleet-priority"
-"""The best class that the tenant may have, by the name of `Priority`; ``normal`` where it is left out."""
 
 _FINGERPRINT_LENGTH = 12
 _EVENT = {
@@ -126,9 +113,9 @@ class _Generation:
         # Tokenizing took its time: the server may be draining by now.
         engine = self._serving.engine()
         info = engine.model_info()
-        priority = _priority(request, body)
+        caller = Caller.of(request, body.service_tier)
         sampling = body.sampling(info.defaults, more_stop)
-        requests = self._requests(request, body, prompts, sampling, priority)
+        requests = self._requests(request, body, prompts, sampling, caller)
 
         def watch(admitted: GenerationRequest) -> list[RequestObserver]:
             watching: list[RequestObserver] = [self._metrics.request(info.name, admitted)]
@@ -141,13 +128,17 @@ class _Generation:
             stream = await begin(engine, requests, watch)
         except ParameterError as error:
             raise of_parameter(error, body.client_names) from None
-        tier = None if body.service_tier is None else _tier(priority)
+        tier = None if body.service_tier is None else caller.tier
         identity = Identity(request.state.request_id, info.name, _fingerprint(info.digest), tier)
         choices = len(prompts) * sampling.n
         if body.stream:
             answer = events(stream, form, identity, choices=choices, include_usage=body.include_usage)
             return _EventResponse(answer, stream)
-        return JSONResponse(await _while_connected(request, stream, whole(stream, form, identity, choices=choices)))
+        try:
+            return JSONResponse(await while_connected(request, whole(stream, form, identity, choices=choices)))
+        finally:
+            # A task that was cancelled before its first step has cleaned nothing up.
+            await stream.aclose()
 
     def _requests(
         self,
@@ -155,21 +146,17 @@ class _Generation:
         body: GenerationBody,
         prompts: Sequence[tuple[int, ...]],
         sampling: SamplingParams,
-        priority: Priority,
+        caller: Caller,
     ) -> list[GenerationRequest]:
         request_id = request.state.request_id
-        tenant = request.headers.get(TENANT_HEADER, "")
-        request.state.tenant = tenant or None  # for the access log
-        limit_s = self._settings.request_timeout_s
         return [
             GenerationRequest(
                 request_id if len(prompts) == 1 else f"{request_id}-{position}",
                 prompt,
                 sampling,
-                priority=priority,
-                deadline=time.monotonic() + limit_s if limit_s else None,
-                # A tenant's name holds no line break, so no salt of one can be the salt of another.
-                prefix_salt=tenant if body.cache_salt is None else f"{tenant}\n{body.cache_salt}",
+                priority=caller.priority,
+                deadline=deadline(self._settings.request_timeout_s),
+                prefix_salt=caller.prefix_salt(body.cache_salt),
                 # They have one reader together.
                 backlog_bytes=BACKLOG_BYTES // len(prompts),
             )
@@ -187,35 +174,6 @@ async def _text(engine: Engine, token_ids: Sequence[int]) -> str:
     if max(token_ids) > last:
         raise ApiError(400, f"Token ids must be between 0 and {last}.", param="prompt", code="invalid_value")
     return await engine.detokenize(token_ids)
-
-
-def _priority(request: Request, body: GenerationBody) -> Priority:
-    """The class that was asked for, if the caller may have it; else the best that it may have."""
-    ceiling = Priority.__members__.get(request.headers.get(PRIORITY_HEADER, "").upper(), Priority.NORMAL)
-    return max(PRIORITY_OF_TIER[body.service_tier or "default"], ceiling)
-
-
-def _tier(priority: Priority) -> str:
-    """A class in OpenAI's words."""
-    return {Priority.INTERACTIVE: "priority", Priority.NORMAL: "default", Priority.BATCH: "flex"}[priority]
-
-
-async def _while_connected(request: Request, stream: DeltaStream, work: Any) -> dict[str, Any]:
-    """The whole answer; given up when the client leaves, so that nothing is computed for nobody."""
-    answering = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnect(request))
-    try:
-        await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not answering.done():
-            raise ClientGoneError
-        return answering.result()
-    finally:
-        for task in (answering, gone):
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, EngineError):
-            await answering
-        # A task that was cancelled before its first step has cleaned nothing up.
-        await stream.aclose()
 
 
 class _EventResponse(StreamingResponse):
@@ -238,11 +196,6 @@ class _EventResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             await self._stream.aclose()
-
-
-async def _disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _fingerprint(digest: str) -> str | None:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from service.server.protocol.completion import Prompt, each_prompt
 from service.server.protocol.fields import WHOLE, Body, Text
+from service.server.protocol.generation import ServiceTier  # noqa: TC001 - pydantic reads it
 
 
 class EmbeddingBody(Body):
@@ -21,6 +22,7 @@ class EmbeddingBody(Body):
     dimensions: Annotated[int, Field(ge=1), WHOLE] | None = Field(
         default=None, description="Keep this many of a vector's first numbers, where the model allows it."
     )
+    service_tier: ServiceTier | None = Field(default=None, description="As for completions.")
     user: Text | None = Field(default=None, description="Accepted; not used.")
 
     @property

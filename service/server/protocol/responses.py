@@ -137,6 +137,30 @@ class ChatAnswer(Answer):
     choices: list[ChatChoice]
 
 
+class EmbeddingVector(TypedDict):
+    """The vector of one text: numbers, or base64 of little-endian 32-bit floats."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingUsage(TypedDict):
+    """What the request has cost, in tokens, over all of its texts."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingAnswer(TypedDict):
+    """The answer of ``/v1/embeddings``."""
+
+    object: Literal["list"]
+    data: list[EmbeddingVector]
+    model: str
+    usage: EmbeddingUsage
+
+
 class ModelAnswer(TypedDict):
     """One model."""
 
