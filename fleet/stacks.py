@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,8 @@ class Stack:
     engine: Engine
     backend: str
     config: RunConfig
-    tunnels: TunnelRecords
-    bootstrapped: bool
+    tunnels: TunnelRecords = field(default_factory=TunnelRecords)
+    bootstrapped: bool = False
 
     @classmethod
     def open(cls, name: str, *, create: bool, changes: bool = False) -> "Stack":
