@@ -11,7 +11,8 @@ from fleet.tunnel import ApiServer, TunnelError, route_of
 from fleet.tunnel.errors import NotReadyError
 from rehearsal import guard
 from rehearsal.account import Account, Resource
-from rehearsal.api_server import AKS, EKS, UnreachableError, private_cluster, require_reachable
+from rehearsal.api_server import UnreachableError, private_cluster, require_reachable
+from rehearsal.clusters.managed_cluster import AKS, EKS
 from rehearsal.tunnel import install
 from toolchain.flavour import VARIABLE, Flavour
 
