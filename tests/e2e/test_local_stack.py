@@ -1,4 +1,4 @@
-"""The whole path, in order: up, served, unchanged, killed, rolled over, down, nothing left.
+"""The whole path, in order: up, served, unchanged, killed, rolled over, released to, down, nothing left.
 
 The tests of this file are one story: each begins where the one before ended.
 """
@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import openai
 import pytest
 
+from fleet.commands.release import ROLLED_BACK_STATUS
 from tests.e2e.local_stack import LocalStack
 from toolchain import images
 from toolchain.cluster import EmbeddedCluster, leftovers
@@ -132,18 +133,56 @@ def test_a_new_image_rolls_out_without_a_failed_request(local_stack: LocalStack,
     )
 
 
+def test_a_release_is_judged_and_recorded(local_stack: LocalStack, tmp_path: Path) -> None:
+    archive, reference = another_build(images.build("server"), tmp_path, label="a release")
+    EmbeddedCluster(local_stack.name, state_dir=local_stack.state).import_image(archive, reference)
+    assert released(local_stack, tmp_path, reference)["outcome"] == "released"
+    (record, *_) = history(local_stack)
+    assert (record["outcome"], record["artefacts"]["server"]) == ("released", reference)
+    assert record["deployed"]["images"]["server"] == reference
+
+
+def test_an_image_that_does_not_exist_is_taken_back(local_stack: LocalStack, tmp_path: Path) -> None:
+    (good, *_) = history(local_stack)
+    expected = ask(local_stack.client())
+    missing = f"modelfleet.local/server@sha256:{'9' * 64}"
+    end = released(local_stack, tmp_path, missing, status=ROLLED_BACK_STATUS)
+    assert end["outcome"] == "rolled back"
+    assert "ErrImagePull" in end["reason"] or "ImagePullBackOff" in end["reason"]
+    (record, *_) = history(local_stack)
+    assert (record["artefacts"], record["attempted"]["server"]) == (good["artefacts"], missing)
+    assert ask(local_stack.client()) == expected
+    assert local_stack.up() == {}  # the file says what runs
+
+
 def test_down_leaves_nothing(local_stack: LocalStack) -> None:
     local_stack.fleet("down", local_stack.name, "--yes")
     assert leftovers(local_stack.name, state=local_stack.state) == []
     assert not (local_stack.state / "clusters" / local_stack.name).exists()
 
 
-def another_build(image: images.BuiltImage, folder: Path) -> tuple[Path, str]:
+def released(stack: LocalStack, folder: Path, reference: str, *, status: int = 0) -> dict[str, Any]:
+    """Release an image to the stack, judged with much patience: a test's machine is shared."""
+    waves = folder / "waves.yaml"
+    gate = {"probeRequests": 40, "latencyRatio": 10, "throughputRatio": 0.05}
+    plan = {"waves": [{"name": "only", "stacks": [stack.name], "bakeS": 0}], "gate": gate}
+    waves.write_text(json.dumps(plan), encoding="utf-8")
+    arguments = ("release", "deploy", f"server={reference}", "--waves", str(waves), "--yes", "--json")
+    done = stack.fleet(*arguments, check=False)
+    assert done.returncode == status, done.stderr
+    return json.loads(done.stdout)["end"]
+
+
+def history(stack: LocalStack) -> list[dict[str, Any]]:
+    return json.loads(stack.fleet("release", "history", stack.name, "--json").stdout)
+
+
+def another_build(image: images.BuiltImage, folder: Path, label: str = "another build") -> tuple[Path, str]:
     """The same layers under another configuration, so another digest: what a rebuild with one changed line gives."""
     layout = folder / "layout"
     manifest = oci_layout.unpack(image.archive, layout)
     config = oci_layout.read_config(layout, manifest)
-    config["config"]["Labels"]["dev.modelfleet.test"] = "another build"
+    config["config"]["Labels"]["dev.modelfleet.test"] = label
     oci_layout.blob_path(layout, manifest.config.digest).write_text(json.dumps(config), encoding="utf-8")
     other = oci_layout.without_builder_traces(layout)
     reference = f"modelfleet.local/server@{other.descriptor.digest}"
