@@ -56,24 +56,22 @@ class Settled:
     gone: tuple[str, ...] = ()
 
 
-def settle(engine: Engine, stack: str, workplace: Path, decisions: Decisions) -> Settled | None:
+def settle(engine: Engine, stack: str, workplace: Path, decisions: Decisions) -> Settled:
     """Find out what became of everything that is pending, and write it into the state.
 
     Args:
         engine: the stack's engine.
-        stack: its name; nothing updates it.
+        stack: its name; nothing updates it, and something is pending in it.
         workplace: a folder for a scratch stack.
         decisions: what a person knows.
 
     Returns:
-        What was found; None where nothing was pending.
+        What was found.
 
     Raises:
         PendingUnknownError: of some nobody can tell; nothing was changed.
         UpdateFailedError: a cloud couldn't be asked; nothing was changed.
     """
-    if not engine.export(stack)["deployment"].get("pending_operations"):
-        return None
     checkpoint = engine.export(stack, show_secrets=True)
     deployment = checkpoint["deployment"]
     resources: list[State] = deployment.get("resources") or []
