@@ -37,6 +37,7 @@ from service.weights.manifest import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from io import BufferedWriter
 
     from obstore.store import ObjectStore, RetryConfig
 
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 _RANGE_BYTES = 8 * 1024 * 1024
 _RANGES_AHEAD = 4
 _FILES_AT_ONCE = 4
+# Small beside what a file system keeps unwritten by itself, large beside what a disk takes at once.
+_DURABLE_BYTES = 64 * 1024 * 1024
 # Room for the file system's own bookkeeping besides the files.
 _SPARE_BYTES = 16 * 1024 * 1024
 # Only a refusal for good (403, 404) is final at once; the rest is tried for this long.
@@ -289,7 +292,7 @@ async def _fetch_file(
 async def _receive(
     store: ObjectStore, path: str, entry: FileEntry, target: Path, report: Callable[[int], None]
 ) -> None:
-    """Appends what is missing of a file, several ranges ahead, hashing in order."""
+    """Appends what is missing of a file: reads several ranges ahead, hashes in order, writes meanwhile."""
     try:
         size_bytes = (await obstore.head_async(store, path))["size"]
     except FileNotFoundError:
@@ -309,8 +312,8 @@ async def _receive(
                 if not pending:
                     break
                 piece = memoryview(await pending.pop(0))
-                await asyncio.to_thread(hasher.update, piece)
-                await asyncio.to_thread(file.write, piece)
+                # Both leave the interpreter's lock alone: one piece is hashed and written at once, and the next come.
+                await asyncio.gather(asyncio.to_thread(hasher.update, piece), asyncio.to_thread(_append, file, piece))
                 report(len(piece))
     finally:
         for task in pending:
@@ -322,6 +325,15 @@ async def _receive(
 
 async def _range(store: ObjectStore, path: str, start: int, end: int) -> obstore.Bytes:
     return await obstore.get_range_async(store, path, start=start, end=end)
+
+
+def _append(file: BufferedWriter, piece: memoryview) -> None:
+    """Writes, and from time to time waits for the disk: what it writes meanwhile isn't left for the end."""
+    before = file.tell()
+    file.write(piece)
+    if before // _DURABLE_BYTES < file.tell() // _DURABLE_BYTES:
+        file.flush()
+        os.fdatasync(file.fileno())
 
 
 def _resume(target: Path) -> tuple[hashlib._Hash, int]:
