@@ -14,12 +14,11 @@ from fleet.console import FleetError
 from fleet.engine import Engine, Summary, stack_names
 from fleet.exclusive import exclusive
 from fleet.kept_notes import KeptNotes
-from fleet.locks import release
 from fleet.phases import PhasedUpdate, holds_objects, with_its_way
 from fleet.policies import policy_arguments
 from fleet.rehearsed import rehearsed_world
 from fleet.remains import Remainder, listed, protected, remains, to_record
-from fleet.repair import repair
+from fleet.repair import release_lock, repair
 from fleet.run_config import RunConfig
 from fleet.tunnel import TunnelRecords
 from fleet.update_view import UpdateView
@@ -153,13 +152,13 @@ class Stack:
         """Make it, empty, unless it is there; whoever calls this holds it."""
         if self.bootstrapped:
             return
-        release(self.name, backend=self.backend)
+        release_lock(self.name, self.backend)
         with self.config.kept_clean():
             self.engine.select(self.name)
 
     def withdraw(self) -> None:
         """Take back what `begin` did, the half of it too; the engine refuses where there are resources."""
-        release(self.name, backend=self.backend)
+        release_lock(self.name, self.backend)
         if self.engine.exists(self.name):
             self.engine.remove(self.name)
         self._forget()
