@@ -95,6 +95,7 @@ class Rollout:
         self._around = around
         self._progress = Progress.of(journal.entries)
         self._lock = threading.Lock()
+        self._verdicts: dict[str, tuple[Verdict, ...]] = {}
         self._actions: Final[Mapping[Step, Callable[[str], None]]] = {
             Step.CONFIGURE: self._configure,
             Step.MIGRATE: self._migrate,
@@ -268,12 +269,15 @@ class Rollout:
         back = self._progress.begun.back or bool(self._progress.condemned)
         last = self._last_good(stack, before.artefacts if back else None)
         verdicts = self._region(stack).judge(before.baseline, None if last is None else last.fingerprint)
+        self._verdicts[stack] = verdicts
         if failed := failures(verdicts):
             raise _RefusedError(failed)
         return verdicts
 
     def _record(self, stack: str) -> None:
-        self._add(stack, Outcome.RELEASED, self._wanted(stack), self._progress.begun.reason)
+        # Empty where a process was killed after the last look: the journal has that it passed.
+        verdicts = self._verdicts.get(stack, ())
+        self._add(stack, Outcome.RELEASED, self._wanted(stack), self._progress.begun.reason, verdicts)
 
     def _restore(self, stack: str) -> None:
         self._region(stack).configure(self._before(stack).artefacts)

@@ -19,6 +19,7 @@ def test_a_good_release_passes_every_wave(fleet: SimulatedFleet) -> None:
     for stack in STACKS:
         record = fleet.last(stack)
         assert (record.outcome, record.artefacts, record.who) == (Outcome.RELEASED, artefacts(GOOD), "tester")
+        assert [str(verdict.result) for verdict in record.verdicts] == ["passed"]
         assert record.deployed is not None
         assert record.deployed.images["server"].endswith(digest(GOOD))
 
