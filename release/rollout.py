@@ -96,7 +96,7 @@ class Rollout:
         self._progress = Progress.of(journal.entries)
         self._lock = threading.Lock()
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
-        self._actions: Final[Mapping[Step, Callable[[str], None]]] = {
+        self._actions: Final[Mapping[Step, Callable[[str], object]]] = {
             Step.CONFIGURE: self._configure,
             Step.MIGRATE: self._migrate,
             Step.UPDATE: self._update,
