@@ -240,6 +240,40 @@ def diff(
         console.note(f"no difference: {stack} and {other or 'its file'}")
 
 
+@app.command(name="pin")
+def pin_released(
+    stacks: Annotated[
+        list[str] | None, typer.Argument(help="Region stacks; all that were released to by default")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what was last released into the stack files, as a release from another checkout has left them behind.
+
+    Examples:
+        fleet release pin
+
+        fleet release pin aws-us-east-1 && git commit --all --message 'what runs there'
+    """
+    from fleet.release_pins import pin, pinned  # noqa: PLC0415
+    from fleet.release_run import ReleaseDesk  # noqa: PLC0415
+    from fleet.stacks import known_stacks, stack_file  # noqa: PLC0415
+    from infra.config import from_stack_file  # noqa: PLC0415
+
+    history = ReleaseDesk.open().releases.history
+    rows = []
+    for stack in stacks or sorted({*history.stacks()} & {*known_stacks()}):
+        released = _released(history.of(stack), stack)
+        differences = pinned(from_stack_file(stack_file(stack))).differences(released)
+        pin(stack_file(stack), released)
+        rows += [
+            {"stack": stack, "component": str(each.component), "from": each.before or "-", "to": each.after or "-"}
+            for each in differences
+        ]
+    console.result(rows, ["stack", *_DIFF], as_json=as_json)
+    if not rows:
+        console.note("every stack file says what was released")
+
+
 def _report(number: int, end: "Concluded") -> None:
     """Tell of a release that was taken back where the team reads."""
     from fleet.release_issue import report  # noqa: PLC0415

@@ -159,3 +159,21 @@ def test_a_page_s_command_that_only_looks_is_run(command: str) -> None:
     words = command.replace("STACK", STACK).replace("OTHER", STACK).split()[2:]
     if words[0] in {"status", "history", "diff"}:
         told(*[STACK if word == "gcp-europe-west4" else word for word in words])
+
+
+def test_what_was_released_is_written_into_another_checkouts_files(
+    backend: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del backend
+    checkout = tmp_path / "checkout"
+    (checkout / "tenants").mkdir(parents=True)
+    for file in [*ROOT.glob("Pulumi.*.yaml"), *(ROOT / "tenants").glob("*.yaml")]:
+        (checkout / file.relative_to(ROOT)).write_bytes(file.read_bytes())
+    monkeypatch.setattr("fleet.stacks.clone_dir", lambda: checkout)
+    untouched = (checkout / "Pulumi.gcp-europe-west4.yaml").read_bytes()
+    first = CliRunner().invoke(app, ["release", "pin", "--json"])
+    assert first.exit_code == 0, first.output
+    assert {row["stack"] for row in json.loads(first.stdout)} == {STACK}
+    assert artefacts(1).server in (checkout / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8")
+    assert (checkout / "Pulumi.gcp-europe-west4.yaml").read_bytes() == untouched
+    assert json.loads(CliRunner().invoke(app, ["release", "pin", "--json"]).stdout) == []
