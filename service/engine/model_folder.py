@@ -58,7 +58,9 @@ class ModelFolder:
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of a model's folder.
+    """The tokenizer of a model's folder, without the truncation and padding that its file may ask for.
+
+    They are left over from training: they would cut prompts short, or fill them up, without a word.
 
     Raises:
         ModelLoadError: it is missing or malformed.
@@ -67,6 +69,9 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     if not path.is_file():
         raise ModelLoadError("tokenizer.json: missing; only tokenizers in this format are supported")
     try:
-        return Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # noqa: BLE001 - the Rust library raises bare Exception
         raise ModelLoadError(f"tokenizer.json: {error}") from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
