@@ -112,6 +112,8 @@ class Grammars:
             return {}
         failed = {row: GrammarError(m.get_error()) for row in rows if (m := self._matchers[slots[row]]).is_error()}
         rows = [row for row in rows if row not in failed]
+        if not rows:
+            return failed
         masks = allocate_token_bitmask(len(rows), self._vocabulary)
         fill_next_token_bitmask_par(
             self._executor, [(self._matchers[slots[row]], index) for index, row in enumerate(rows)], masks
