@@ -14,6 +14,7 @@ from pathlib import Path
 from fleet import console
 from fleet.console import FleetError
 from fleet.release_region import DeployedRegion
+from fleet.runner_disk import check_backend_lasts
 from fleet.stacks import known_stacks, stack_file
 from infra.config import SettingsError, StackKind, from_stack_file
 from release.append_log import open_store
@@ -49,8 +50,10 @@ class ReleaseDesk:
         """Open the store of the backend that stacks are kept in.
 
         Raises:
+            FleetError: it is the disk of a workflow's runner.
             StoreError: it is nothing that releases can be kept in.
         """
+        check_backend_lasts("the record of releases")
         backend = os.environ.get(_BACKEND) or pulumi_environment(choose_flavour())[_BACKEND]
         store, writer = open_store(backend), secrets.token_hex(8)
         return cls(Releases(Journals(store, writer=writer, now=_now), History(store)), writer)

@@ -20,6 +20,7 @@ from fleet.rehearsed import rehearsed_world
 from fleet.remains import Remainder, listed, protected, remains, to_record
 from fleet.repair import release_lock, repair
 from fleet.run_config import RunConfig
+from fleet.runner_disk import check_backend_lasts, check_secrets_last
 from fleet.tunnel import TunnelRecords
 from fleet.update_view import UpdateView
 from infra.config import Cloud, Phase, StackKind, StackSettings, from_stack_file
@@ -106,6 +107,10 @@ class Stack:
         if changes:
             check_rights(name, settings)
         check_bootstrapped(name, settings)
+        if settings.cloud is not Cloud.LOCAL:
+            if not settings.backend:
+                check_backend_lasts(f"stack {name}")
+            check_secrets_last(name, stack_file(name))
         flavour = choose_flavour()
         environment = dict(pulumi_environment(flavour))
         if settings.backend:

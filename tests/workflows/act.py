@@ -22,6 +22,8 @@ from toolchain import builder
 from toolchain.locations import clone_dir
 
 _USES: Final = re.compile(r"uses: ([\w.-]+/[\w./-]+)@([0-9a-f]{40})")
+_QUEUE: Final = re.compile(r"^ +queue: .*\n", re.MULTILINE)
+"""Younger than act, which has no concurrency groups anyway."""
 _LIMIT_S: Final = 600.0
 _NOTHING: Final = "true"
 _STEPS: Final = {
@@ -78,6 +80,9 @@ class Workplace:
                 (place.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(clone_dir() / name, place.folder / name)
         (place.folder / ".github" / "actions" / "setup" / "action.yml").write_text(_SET_UP, encoding="utf-8")
+        for workflow in (place.folder / ".github" / "workflows").glob("*.yml"):
+            text = workflow.read_text(encoding="utf-8")
+            workflow.write_text(_QUEUE.sub("", text), encoding="utf-8")
         (place.folder / ".venv").symlink_to(clone_dir() / ".venv")
         place.git("init", "--quiet", "--initial-branch", "main")
         place.commit("as it is")
