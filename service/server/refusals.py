@@ -55,6 +55,16 @@ def unknown_model(name: str, *, served: str) -> ApiError:
     )
 
 
+def answer_too_large(limit_bytes: int) -> ApiError:
+    """400 for an answer in one piece that has grown beyond a limit."""
+    return ApiError(
+        400,
+        f"The answer grew beyond the {limit_bytes // 2**20} MiB that are gathered for one piece: ask for a stream, or "
+        "for fewer tokens, choices or log-probabilities.",
+        code="answer_too_large",
+    )
+
+
 def of_parameter(error: ParameterError, names: Mapping[str, str]) -> ApiError:
     """The answer to a parameter that the engine refused.
 

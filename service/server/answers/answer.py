@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import io
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from service.engine.delta_queue import size_bytes
 from service.engine.interface import EngineError, Usage
+from service.server.answers.encoding import json_bytes
 from service.server.protocol.responses import PromptTokensDetails, UsageAnswer
-from service.server.refusals import of_engine
+from service.server.refusals import answer_too_large, of_engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from service.engine.interface import DeltaStream, FinishReason, TokenLogprob
-    from service.server.answers.formats import AnswerFormat
+    from service.server.answers.formats import AnswerFormat, ChoiceFormat
 
 _DONE = b"data: [DONE]\n\n"
+# Of an answer in one piece, before it is written: some 20,000 tokens with 20 alternatives each, 100,000 with none, or
+# as many characters.
+_GATHERED_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +58,44 @@ class _Gathered:
     """One choice of an answer in one piece, as it grows."""
 
     def __init__(self) -> None:
-        self.pieces: list[str] = []
+        self.text = io.StringIO()
         self.logprobs: list[TokenLogprob] | None = None
         self.reason: FinishReason | None = None
 
 
-async def whole(stream: DeltaStream, form: AnswerFormat, identity: Identity, *, choices: int) -> dict[str, Any]:
-    """The answer in one piece.
+async def whole(stream: DeltaStream, form: AnswerFormat, identity: Identity, *, choices: int) -> bytes:
+    """The answer in one piece, as JSON.
 
     Raises:
         EngineError: the request failed on its way.
+        ApiError: 400, it grows too large to be gathered.
     """
     gathered = [_Gathered() for _ in range(choices)]
     usage = Usage(0, 0)
+    held_bytes = 0
     try:
         async for delta in stream:
             choice = gathered[delta.index]
-            choice.pieces.append(delta.text)
+            choice.text.write(delta.text)
             choice.reason = delta.finish_reason or choice.reason
+            # Of a delta without log-probabilities only the text is kept.
+            held_bytes += len(delta.text) if delta.logprobs is None else size_bytes(delta)
+            if held_bytes > _GATHERED_BYTES:
+                raise answer_too_large(_GATHERED_BYTES)
             if delta.logprobs is not None:
                 choice.logprobs = choice.logprobs or []
                 choice.logprobs.extend(delta.logprobs)
             usage = delta.usage
     finally:
         await stream.aclose()
-    written = [
-        form.choice(index).whole("".join(choice.pieces), choice.reason, choice.logprobs)
-        for index, choice in enumerate(gathered)
-    ]
-    return identity.envelope(form.kind, form) | {"choices": written, "usage": _usage(usage)}
+    # Others are served while each choice is written.
+    written = [await asyncio.to_thread(_write, form.choice(index), gathered.pop(0)) for index in range(choices)]
+    head = json_bytes(identity.envelope(form.kind, form))[:-1]
+    return head + b',"choices":[' + b",".join(written) + b'],"usage":' + json_bytes(_usage(usage)) + b"}"
+
+
+def _write(form: ChoiceFormat, choice: _Gathered) -> bytes:
+    return json_bytes(form.whole(choice.text.getvalue(), choice.reason, choice.logprobs))
 
 
 async def events(
@@ -111,16 +126,16 @@ class _EventEncoder:
     """Writes events. What they have in common is encoded once: under load there are thousands a second."""
 
     def __init__(self, envelope: dict[str, Any], *, include_usage: bool) -> None:
-        self._head = b"data: " + _json(envelope)[:-1] + b',"choices":['
+        self._head = b"data: " + json_bytes(envelope)[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if include_usage else b"]}\n\n"
 
     def choice(self, choice: object) -> bytes:
         """An event with a piece of one choice."""
-        return self._head + _json(choice) + self._tail
+        return self._head + json_bytes(choice) + self._tail
 
     def usage(self, usage: Usage) -> bytes:
         """The last event, without a choice."""
-        return self._head + b'],"usage":' + _json(_usage(usage)) + b"}\n\n"
+        return self._head + b'],"usage":' + json_bytes(_usage(usage)) + b"}\n\n"
 
 
 def _usage(usage: Usage) -> UsageAnswer:
@@ -130,7 +145,3 @@ def _usage(usage: Usage) -> UsageAnswer:
         total_tokens=usage.prompt_tokens + usage.completion_tokens,
         prompt_tokens_details=PromptTokensDetails(cached_tokens=usage.cached_prompt_tokens),
     )
-
-
-def _json(content: object) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

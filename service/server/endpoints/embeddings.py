@@ -11,10 +11,11 @@ import base64
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import StreamingResponse
 
 from service.engine.admission import offered_vectors
 from service.engine.interface import GenerationRequest, ParameterError, Task
+from service.server.answers.encoding import json_bytes
 from service.server.caller import Caller, deadline
 from service.server.connected import while_connected
 from service.server.endpoints.models import require_model
@@ -24,7 +25,7 @@ from service.server.refusals import of_parameter
 from service.server.streams import begin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -80,8 +81,8 @@ def router(settings: ServerSettings, serving: Serving, metrics: ServerMetrics, t
         pooled = [delta.embedding for delta in deltas if delta.embedding is not None]
         vectors = [offered.finish(states, body.dimensions) for states in pooled]
         tokens = sum(delta.usage.prompt_tokens for delta in deltas)
-        # Writing millions of numbers takes a while.
-        return await asyncio.to_thread(_answer, info.name, vectors, tokens, encoded=body.encoding_format == "base64")
+        written = _written(info.name, vectors, tokens, encoded=body.encoding_format == "base64")
+        return StreamingResponse(written, media_type="application/json")
 
     return routes
 
@@ -113,20 +114,16 @@ async def _all_of(
     return [found[position] for position in range(len(asked))]
 
 
-def _answer(model: str, vectors: Sequence[NDArray[np.float32]], tokens: int, *, encoded: bool) -> JSONResponse:
-    """The answer, written."""
-    return JSONResponse(
-        EmbeddingAnswer(
-            object="list",
-            data=[
-                EmbeddingVector(
-                    object="embedding",
-                    index=index,
-                    embedding=base64.b64encode(vector.astype("<f4").tobytes()).decode() if encoded else vector.tolist(),
-                )
-                for index, vector in enumerate(vectors)
-            ],
-            model=model,
-            usage=EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens),
-        )
-    )
+async def _written(
+    model: str, vectors: Sequence[NDArray[np.float32]], tokens: int, *, encoded: bool
+) -> AsyncIterator[bytes]:
+    """The answer, one vector after the other: millions of numbers at once take gigabytes and hold up everyone."""
+    yield b'{"object":"list","data":['
+    for index, vector in enumerate(vectors):
+        numbers = base64.b64encode(vector.astype("<f4").tobytes()).decode() if encoded else vector.tolist()
+        written = json_bytes(EmbeddingVector(object="embedding", index=index, embedding=numbers))
+        yield written if index == 0 else b"," + written
+        # Sending alone lets nobody else on while the client's buffer has room.
+        await asyncio.sleep(0)
+    usage = json_bytes(EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens))
+    yield b'],"model":' + json_bytes(model) + b',"usage":' + usage + b"}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 
 from service.engine.interface import BACKLOG_BYTES, GenerationRequest, ParameterError
 from service.server.answers.answer import Identity, events, whole
@@ -135,7 +135,8 @@ class _Generation:
             answer = events(stream, form, identity, choices=choices, include_usage=body.include_usage)
             return _EventResponse(answer, stream)
         try:
-            return JSONResponse(await while_connected(request, whole(stream, form, identity, choices=choices)))
+            answer = await while_connected(request, whole(stream, form, identity, choices=choices))
+            return Response(answer, media_type="application/json")
         finally:
             # A task that was cancelled before its first step has cleaned nothing up.
             await stream.aclose()
