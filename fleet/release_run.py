@@ -23,7 +23,8 @@ from release.journal import Concluded, Journal, Journals
 from release.progress import Progress
 from release.region import NoMigration
 from release.releases import Releases
-from release.rollout import Clock, Rollout, Surroundings
+from release.rollout import Rollout
+from release.surroundings import Clock, Surroundings
 from release.waves import Wave, WavePlan
 from toolchain.locations import clone_dir
 from toolchain.pulumi_home import choose_flavour, pulumi_environment
@@ -58,12 +59,13 @@ class ReleaseDesk:
         store, writer = open_store(backend), secrets.token_hex(8)
         return cls(Releases(Journals(store, writer=writer, now=_now), History(store)), writer)
 
-    def drive(self, journal: Journal, through: int) -> Concluded | None:
+    def drive(self, journal: Journal, through: int, *, anyway: bool = False) -> Concluded | None:
         """Drive a rollout on from where it is.
 
         Args:
             journal: The rollout's.
             through: Number of the last wave to release to now.
+            anyway: Whether regions that are ill already are released to all the same.
 
         Returns:
             How it ended; None where it rests between two waves.
@@ -83,6 +85,7 @@ class ReleaseDesk:
             tell=console.step,
             writer=self.writer,
             hook=_fault_hook,
+            anyway=anyway,
         )
         return Rollout(journal, around).run(who(), through)
 

@@ -61,11 +61,22 @@ class Artefacts(Stored):
         """The images' digests, without their repositories; an image that is built has none here."""
         return [value.rpartition("@")[2] for value in (self.server, self.gateway) if value != BUILD]
 
-    def pins(self, digest: str) -> bool:
-        """Tell whether a digest, or its first 12 digits or more, is one of these."""
-        values = [value for component in Component if (value := self.of(component))]
-        wanted = digest.removeprefix("sha256:")
+    def pins(self, word: str) -> bool:
+        """Tell whether a digest, or its first 12 digits or more, is one of these; `gateway=DIGEST`: the gateway's."""
+        name, _, digest = word.rpartition("=")
+        values = [value for component in Component if (value := self.of(component)) and name in {component, ""}]
+        wanted = digest.rpartition("@")[2].removeprefix("sha256:")
         return len(wanted) >= _SHORT and any(value.rpartition("sha256:")[2].startswith(wanted) for value in values)
+
+    @property
+    def words(self) -> list[str]:
+        """All digests by component, as a command takes them; an image that is built from the checkout has none."""
+        pinned = {component: self.of(component) for component in Component}
+        return [
+            f"{component}={value.rpartition('@')[2]}"
+            for component, value in pinned.items()
+            if value is not None and value != BUILD
+        ]
 
 
 _SHORT: Final = 12

@@ -1,5 +1,6 @@
 """The records of all stacks."""
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import obstore
@@ -46,26 +47,20 @@ class History:
         return [Record.model_validate_json(entry) for entry in self._log(stack).read()]
 
     def last_good(self, stack: str, *, before: int | None = None, artefacts: Artefacts | None = None) -> Record | None:
-        """Give the newest record of a stack that the gate has passed.
+        """Give the newest record of a stack that the gate has passed, and that wasn't condemned later.
 
         Args:
             stack: The stack.
             before: Only records of rollouts before this one.
-            artefacts: Only records of these.
+            artefacts: Only records of these, condemned or not.
 
         Raises:
             StoreError: as `of`.
         """
-        return next(
-            (
-                record
-                for record in reversed(self.of(stack))
-                if record.good
-                and (before is None or record.rollout < before)
-                and (artefacts is None or record.artefacts == artefacts)
-            ),
-            None,
-        )
+        records = [record for record in self.of(stack) if before is None or record.rollout < before]
+        if artefacts is None:
+            return next(uncondemned(records), None)
+        return next((record for record in reversed(records) if record.good and record.artefacts == artefacts), None)
 
     def add(self, record: Record) -> None:
         """Append a record, unless the same rollout has written one of the same outcome last.
@@ -81,3 +76,17 @@ class History:
 
     def _log(self, stack: str) -> AppendLog:
         return AppendLog(self._store, f"{_STACKS}/{stack}")
+
+
+def uncondemned(records: Sequence[Record]) -> Iterator[Record]:
+    """Give a stack's good records, the newest first, but for those whose release a later one left for its faults.
+
+    Args:
+        records: All of its records, the oldest first.
+    """
+    condemned: list[Artefacts] = []
+    for record in reversed(records):
+        if record.good and record.artefacts not in condemned:
+            yield record
+        if record.attempted is not None and record.attempted != record.artefacts:
+            condemned.append(record.attempted)

@@ -31,6 +31,7 @@ class Begun(Stored):
         plan: The waves as the file had them.
         through: The wave after which it rests, as was asked for first.
         back: Whether this is a rollback by hand: the stacks of the only wave go to `target` by the steps of one.
+        leaves: What a rollback by hand leaves, as far as records say; no later one goes back to it by itself.
         reason: Why, in the asker's words.
     """
 
@@ -39,6 +40,7 @@ class Begun(Stored):
     plan: WavePlan
     through: int
     back: bool = False
+    leaves: Artefacts | None = None
     reason: str
 
 
@@ -68,6 +70,12 @@ class WaveBegun(Stored):
     kind: Literal["wave"] = "wave"
     wave: int
     before: Mapping[str, Before]
+
+
+class Rested(Stored):
+    """Its driver has ended in order between two waves: nothing is half done until somebody drives it on."""
+
+    kind: Literal["rested"] = "rested"
 
 
 class Announced(Stored):
@@ -118,7 +126,8 @@ class Concluded(Stored):
 
 
 Event = Annotated[
-    Begun | Driven | WaveBegun | Announced | Condemned | BakeBegun | WavePassed | Concluded, Field(discriminator="kind")
+    Begun | Driven | WaveBegun | Rested | Announced | Condemned | BakeBegun | WavePassed | Concluded,
+    Field(discriminator="kind"),
 ]
 
 

@@ -13,6 +13,7 @@ from release.journal import (
     Condemned,
     Driven,
     Entry,
+    Rested,
     WaveBegun,
     WavePassed,
 )
@@ -32,6 +33,7 @@ class Progress:
         bakes: Since when and until when each wave bakes.
         passed: Waves that have passed.
         condemned: Regions that refused, in order.
+        rested: Whether its last driver has ended in order, and nobody drives it since.
         concluded: The end.
     """
 
@@ -44,6 +46,7 @@ class Progress:
     bakes: dict[int, BakeBegun] = field(default_factory=dict)
     passed: set[int] = field(default_factory=set)
     condemned: list[Condemned] = field(default_factory=list)
+    rested: bool = False
     concluded: Concluded | None = None
 
     @classmethod
@@ -61,7 +64,9 @@ class Progress:
         """Take one more entry in."""
         match entry.event:
             case Driven(who=who, through=through):
-                self.who, self.through = who, through
+                self.who, self.through, self.rested = who, through, False
+            case Rested():
+                self.rested = True
             case WaveBegun(wave=wave, before=before):
                 self.waves[wave] = before
             case Announced(stack=stack, step=step):
@@ -84,8 +89,8 @@ class Progress:
 
     @property
     def resting(self) -> bool:
-        """Whether it lies between two waves: nothing is half done, and nothing refused."""
-        return self.concluded is None and not self.condemned and not self.begun.back and set(self.waves) == self.passed
+        """Whether it lies between two waves, with nobody driving it: nothing is half done, and nothing refused."""
+        return self.concluded is None and self.rested
 
     @property
     def phase(self) -> str:
@@ -96,6 +101,8 @@ class Progress:
             return "rolling back"
         names = [wave.name for wave in self.begun.plan.waves]
         if self.resting:
-            return f"resting before wave {names[len(self.passed)]}" if self.passed else "begun"
-        wave = max(self.waves, default=0)
+            return f"resting before wave {names[len(self.passed)]}"
+        if not self.waves:
+            return "begun"
+        wave = max(self.waves)
         return f"wave {names[wave]}" + (" baking" if wave in self.bakes else "")

@@ -1,10 +1,11 @@
 """Beginning, resuming and superseding rollouts: at most one is under way in a backend."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from release.artefacts import Artefacts, Target
 from release.errors import ReleaseError
-from release.history import History
+from release.history import History, uncondemned
 from release.journal import Begun, Concluded, Journal, Journals
 from release.progress import Progress
 from release.record import Outcome, Record
@@ -63,22 +64,31 @@ class Releases:
             if (progress.begun.target, progress.begun.plan) == (target, plan):
                 _check_order(wave, len(progress.passed), plan)
                 return latest
+            _check_order(wave, 0, plan)  # a wrong wave gives nothing up
             latest.append(Concluded(outcome=Outcome.SUPERSEDED, reason=f"{target} is released instead: {reason}"))
         _check_order(wave, 0, plan)
         return self.journals.begin(
             Begun(target=target, plan=plan, through=len(plan.waves) - 1 if wave is None else wave, reason=reason)
         )
 
-    def unfinished(self) -> Journal:
+    def unfinished(self, number: int | None = None) -> Journal:
         """Give the rollout that is under way, or whose driver was lost.
+
+        Args:
+            number: The only rollout that is meant; None: whichever it is.
 
         Raises:
             NothingToResumeError: there is none.
+            UnfinishedRolloutError: it is another one than `number`.
             StoreError: the store can't be read.
         """
         latest = self.journals.latest()
         if latest is None or Progress.of(latest.entries).concluded is not None:
             raise NothingToResumeError("no rollout is unfinished: `fleet release status` shows how the last one ended")
+        if number is not None and number != latest.number:
+            raise UnfinishedRolloutError(
+                f"rollout {latest.number} is unfinished, not {number}, which is left alone: somebody began it since"
+            )
         return latest
 
     def back(
@@ -99,34 +109,57 @@ class Releases:
         """
         latest = self.journals.latest()
         progress = None if latest is None else Progress.of(latest.entries)
+        left = self.runs(stack)
         if latest is not None and progress is not None and progress.concluded is None:
             if not (progress.resting or supersede):
                 raise UnfinishedRolloutError(f"{_unfinished(latest, progress)}, or `--supersede` gives it up as it is")
             latest.append(Concluded(outcome=Outcome.SUPERSEDED, reason=f"{stack} is rolled back by hand: {reason}"))
-        plan = WavePlan.of_one(stack, gate)
-        begun = Begun(target=Target.exactly(artefacts), plan=plan, through=0, back=True, reason=reason)
+            if not progress.begun.back and stack in progress.before:
+                left = progress.begun.target.applied(progress.before[stack].artefacts, stack)
+        begun = Begun(
+            target=Target.exactly(artefacts),
+            plan=WavePlan.of_one(stack, gate),
+            through=0,
+            back=True,
+            leaves=None if left == artefacts else left,
+            reason=reason,
+        )
         return self.journals.begin(begun)
 
-    def chosen(self, stack: str, digest: str | None, present: Artefacts | None) -> Record:
+    def runs(self, stack: str) -> Artefacts | None:
+        """Give what was brought to a stack last, whether it was good or not; None where records don't say.
+
+        Raises:
+            StoreError: the store can't be read.
+        """
+        records = self.history.of(stack)
+        if not records:
+            return None
+        return records[-1].artefacts if records[-1].good else records[-1].attempted
+
+    def chosen(self, stack: str, words: Sequence[str], pinned: Artefacts | None) -> Record:
         """Find the release that a stack is to go back to.
 
         Args:
             stack: The stack.
-            digest: A digest, or its first 12 digits or more; None: the last good one other than what is pinned.
-            present: What the stack's file pins now.
+            words: Digests, or their first 12 digits or more, each alone or as `component=DIGEST`, that it has all of.
+                Empty: the last good one other than what runs, and not one that was left for its faults.
+            pinned: What the stack's file pins now; what runs, where there is no record.
 
         Raises:
             UnknownReleaseError: the stack has no such good release.
             StoreError: the store can't be read.
         """
-        good = [record for record in reversed(self.history.of(stack)) if record.good]
-        for record in good:
-            if digest is None and record.artefacts != present:
+        records = self.history.of(stack)
+        runs = self.runs(stack) if records else pinned
+        # Asked for by its digests it may be any that was good, or that a rollback which failed was on its way to.
+        good = list(uncondemned(records))
+        named = [*good, *(one for one in reversed(records) if one.good), *reversed(records)]
+        for record in named if words else good:
+            if all(map(record.artefacts.pins, words)) if words else record.artefacts != runs:
                 return record
-            if digest is not None and record.artefacts.pins(digest):
-                return record
-        known = ", ".join(dict.fromkeys(record.artefacts.server for record in good)) or "none"
-        wanted = "another good release" if digest is None else f"a good release of {digest}"
+        known = ", ".join(dict.fromkeys(record.artefacts.server for record in records if record.good)) or "none"
+        wanted = f"a good release of {', '.join(words)}" if words else "another good release"
         raise UnknownReleaseError(f"stack {stack} never had {wanted}; known: {known} (`fleet release history {stack}`)")
 
 

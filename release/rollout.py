@@ -7,15 +7,14 @@ rollout over begins each region at its last announced step.
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, TypeVar
 
 from release.artefacts import Artefacts, short
 from release.baseline import Baseline
-from release.errors import RegionError
+from release.errors import RegionBusyError, RegionError, RegionIllError, ReleaseError
+from release.gate.deployed import as_wanted
 from release.gate.verdict import UPDATE_CHECK, Result, Verdict, failures
-from release.history import History
 from release.journal import (
     Announced,
     BakeBegun,
@@ -25,6 +24,7 @@ from release.journal import (
     Driven,
     Event,
     Journal,
+    Rested,
     WaveBegun,
     WavePassed,
 )
@@ -32,46 +32,10 @@ from release.progress import Progress
 from release.record import Deployed, Outcome, Record
 from release.region import Region
 from release.steps import BACK, FORWARD, Moment, Step, fault_point
+from release.surroundings import Surroundings
 from release.waves import Wave
 
 T = TypeVar("T")
-
-FaultHook = Callable[[str], None]
-"""Is told each point that is passed, by its name; a test ends the process there."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Time as a rollout sees it.
-
-    Attributes:
-        now: The time, UTC.
-        wait: Lets seconds pass.
-    """
-
-    now: Callable[[], datetime]
-    wait: Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a rollout works with.
-
-    Attributes:
-        history: Records of all stacks.
-        regions: The regions of its plan, by stack.
-        clock: Time.
-        tell: Is told what happens, one line each.
-        writer: Random id of this process.
-        hook: Is told each fault point.
-    """
-
-    history: History
-    regions: Mapping[str, Region]
-    clock: Clock
-    tell: Callable[[str], None]
-    writer: str
-    hook: FaultHook = lambda _: None
 
 
 class _RefusedError(Exception):
@@ -96,6 +60,7 @@ class Rollout:
         self._progress = Progress.of(journal.entries)
         self._lock = threading.Lock()
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
+        self._busy: dict[str, RegionBusyError] = {}
         self._actions: Final[Mapping[Step, Callable[[str], object]]] = {
             Step.CONFIGURE: self._configure,
             Step.MIGRATE: self._migrate,
@@ -125,14 +90,20 @@ class Rollout:
 
         Raises:
             TakenOverError: another process drives it.
+            RegionBusyError: another engine holds a region; nothing is decided, and it is resumed later.
+            RegionIllError: a region of the next wave was ill before; it is untouched.
+            RegionError: a touched region's file can't be brought up to date here.
             StoreError: the store can't be read or written.
         """
         if self._progress.concluded is not None:
             return self._progress.concluded
         self._write(Driven(who=who, through=through))
         self._at("rollout:begun")
+        self._pin_touched()
         if self._progress.begun.back:
             return self._go_to_chosen()
+        if self._progress.condemned:
+            return self._roll_back()
         waves = self._progress.begun.plan.waves
         for number, wave in enumerate(waves[: through + 1]):
             if number in self._progress.passed:
@@ -140,7 +111,15 @@ class Rollout:
             if not (self._rolled_out(number, wave) and self._baked(number, wave)):
                 return self._roll_back()
             self._pass(number, wave)
-        return self._conclude(Outcome.RELEASED, self._progress.begun.reason) if through + 1 >= len(waves) else None
+        if through + 1 >= len(waves):
+            return self._conclude(Outcome.RELEASED, self._progress.begun.reason)
+        self._write(Rested())
+        return None
+
+    def _pin_touched(self) -> None:
+        """Write into this checkout's files what touched regions are to pin: another checkout began it, maybe."""
+        for stack, step in self._progress.steps.items():
+            self._region(stack).configure(self._before(stack).artefacts if step in BACK else self._wanted(stack))
 
     def _rolled_out(self, number: int, wave: Wave) -> bool:
         """Bring the target to a wave's regions side by side; tell whether all are healthy."""
@@ -148,16 +127,33 @@ class Rollout:
             self._begin(number, wave.stacks)
             self._around.tell(f"wave {wave.name}: {', '.join(wave.stacks)}")
             self._condemn(self._side_by_side(wave.stacks, lambda stack: self._walk(stack, FORWARD)))
+            if not self._progress.condemned:  # else the way back meets the lock
+                self._stop_if_busy()
         return not self._progress.condemned
 
     def _begin(self, number: int, stacks: Sequence[str]) -> None:
         """Look at the regions of a wave, and write down what they go back to before any is touched."""
         if number in self._progress.waves:
             return
-        looked = self._side_by_side_values(stacks, self._look)
+        looked = self._looked(stacks)
         self._at("wave:observed")
         self._write(WaveBegun(wave=number, before=looked))
         self._at("wave:begun")
+
+    def _looked(self, stacks: Sequence[str]) -> Mapping[str, Before]:
+        """Look at regions; one that can't be released to leaves the rollout at rest, since nothing is half done."""
+        try:
+            looked = self._side_by_side_values(stacks, self._look)
+            ills = [f"{stack}: {ill}" for stack, before in looked.items() for ill in before.baseline.ills]
+            if ills and not self._around.anyway:
+                raise RegionIllError(
+                    f"ill before the release, and untouched: {'; '.join(ills)}. Make it well and release again, or "
+                    "release to it all the same by --anyway"
+                )
+        except ReleaseError:
+            self._write(Rested())
+            raise
+        return looked
 
     def _look(self, stack: str) -> Before:
         region, last = self._around.regions[stack], self._last_good(stack)
@@ -192,6 +188,8 @@ class Rollout:
             self._around.clock.wait(max(0.0, left_s))
             self._around.tell(f"wave {wave.name}: look {look} of {wave.looks}")
             self._condemn(self._side_by_side(wave.stacks, self._judge))
+            if not self._progress.condemned:  # else the way back meets the lock
+                self._stop_if_busy()
             if self._progress.condemned:
                 return False
         return True
@@ -204,16 +202,17 @@ class Rollout:
         self._around.tell(f"wave {wave.name} has passed")
 
     def _roll_back(self) -> Concluded:
-        """Take every touched region back, the newest wave first; stop where one doesn't come back."""
+        """Take every touched region back, the newest wave first; one that doesn't come back holds up no other."""
         reason = "; ".join(f"{one.stack}: {verdict}" for one in self._progress.condemned for verdict in one.verdicts)
         self._around.tell(f"rolling back: {reason}")
         self._at("rollback:decided")
+        self._busy.clear()
+        lost: dict[str, _RefusedError] = {}
         for number in sorted(self._progress.waves, reverse=True):
             stacks = tuple(self._progress.waves[number])
-            lost = self._side_by_side(stacks, lambda stack: self._walk(stack, BACK))
-            if lost:
-                return self._stuck(reason, lost)
-        return self._conclude(Outcome.ROLLED_BACK, reason)
+            lost |= self._side_by_side(stacks, lambda stack: self._walk(stack, BACK))
+        self._stop_if_busy()
+        return self._stuck(reason, lost) if lost else self._conclude(Outcome.ROLLED_BACK, reason)
 
     def _go_to_chosen(self) -> Concluded:
         """Bring the stacks of a rollback by hand to what was chosen."""
@@ -223,23 +222,18 @@ class Rollout:
             self._write(WaveBegun(wave=0, before=self._side_by_side_values(stacks, self._look_away)))
         self._at("rollback:decided")
         lost = self._side_by_side(stacks, lambda stack: self._walk(stack, BACK))
+        self._stop_if_busy()
         return self._stuck(reason, lost) if lost else self._conclude(Outcome.ROLLED_BACK, reason)
 
     def _stuck(self, reason: str, lost: Mapping[str, _RefusedError]) -> Concluded:
-        """Stop: what can't be taken back is a person's, with the commands that go on from here."""
+        """End: what can't be taken back is a person's, with the commands that go on from here."""
         why = "; ".join(f"{stack}: {error}" for stack, error in lost.items())
         for stack, error in lost.items():
             self._add(stack, Outcome.STUCK, self._before(stack).artefacts, why, error.verdicts)
-        open_stacks = [
-            stack
-            for number in sorted(self._progress.waves, reverse=True)
-            for stack in self._progress.waves[number]
-            if self._progress.steps.get(stack) is not Step.NOTE
-        ]
         return self._conclude(
             Outcome.STUCK,
             f"{reason}. Going back failed: {why}",
-            tuple(_way_back(stack, self._before(stack).artefacts) for stack in open_stacks),
+            tuple(_way_back(stack, self._before(stack).artefacts) for stack in lost),
         )
 
     def _walk(self, stack: str, steps: Sequence[Step]) -> None:
@@ -268,7 +262,11 @@ class Rollout:
         # On the way back the measure is the release that is gone back to, not the one that is left.
         back = self._progress.begun.back or bool(self._progress.condemned)
         last = self._last_good(stack, before.artefacts if back else None)
-        verdicts = self._region(stack).judge(before.baseline, None if last is None else last.fingerprint)
+        region = self._region(stack)
+        verdicts = (
+            *region.judge(before.baseline, None if last is None else last.fingerprint),
+            as_wanted(before.artefacts if back else self._wanted(stack), region),
+        )
         self._verdicts[stack] = verdicts
         if failed := failures(verdicts):
             raise _RefusedError(failed)
@@ -297,14 +295,15 @@ class Rollout:
     def _add(
         self, stack: str, outcome: Outcome, artefacts: Artefacts, reason: str, verdicts: tuple[Verdict, ...] = ()
     ) -> None:
-        region, going_back = self._region(stack), outcome is not Outcome.RELEASED
+        region, begun = self._region(stack), self._progress.begun
+        attempted = begun.leaves if begun.back else self._wanted(stack)
         self._around.history.add(
             Record(
                 stack=stack,
                 rollout=self._journal.number,
                 outcome=outcome,
                 artefacts=artefacts,
-                attempted=self._wanted(stack) if going_back and not self._progress.begun.back else None,
+                attempted=None if outcome is Outcome.RELEASED else attempted,
                 deployed=_deployed(region),
                 at=self._around.clock.now(),
                 who=self._progress.who,
@@ -324,6 +323,19 @@ class Rollout:
         for stack, refusal in refused.items():
             self._write(Condemned(stack=stack, verdicts=refusal.verdicts))
 
+    def _stop_if_busy(self) -> None:
+        """Stop where another engine holds a region.
+
+        Raises:
+            RegionBusyError: with all that were held.
+        """
+        busy = list(self._busy.values())
+        if busy:
+            raise RegionBusyError(
+                f"{'; '.join(map(str, busy))}. Nothing was decided by that: once the lock is gone, "
+                "`fleet release deploy --resume` goes on"
+            )
+
     def _side_by_side(self, stacks: Iterable[str], act: Callable[[str], object]) -> "dict[str, _RefusedError]":
         """Do something in several regions at once, all to its end, and give those that refused."""
 
@@ -332,6 +344,8 @@ class Rollout:
                 act(stack)
             except _RefusedError as refusal:
                 return refusal
+            except RegionBusyError as busy:
+                self._busy[stack] = busy
             except RegionError as error:
                 return _RefusedError([Verdict(check=UPDATE_CHECK, result=Result.FAILED, reason=str(error))])
             return None
@@ -381,6 +395,5 @@ def _deployed(region: Region) -> Deployed | None:
 
 def _way_back(stack: str, artefacts: Artefacts) -> str:
     """Give the command that tries once more to bring a region back."""
-    digest = artefacts.server.rpartition("@")[2]
-    to = f" --to {digest}" if digest.startswith("sha256:") else ""
+    to = "".join(f" --to {word}" for word in artefacts.words)
     return f"fleet release rollback {stack}{to}  # {short(artefacts.server)}, {short(artefacts.gateway)}"

@@ -56,6 +56,9 @@ class GateSettings(FileModel):
     error_points: float = Field(
         0.05, gt=0, lt=1, description="By how much the share of failed requests must grow before it counts"
     )
+    error_ceiling: float = Field(
+        0.10, gt=0, le=1, description="Share of the gate's own requests that may fail, however many failed before"
+    )
     logprob_mean: float = Field(
         0.05, gt=0, description="Most that log-probabilities of pinned texts may differ on average, in nats"
     )

@@ -44,6 +44,8 @@ def deploy(
         int | None, typer.Option(min=0, help="Only this wave, from 0 on; the ones before have passed")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Take the unfinished rollout to its end")] = False,
+    rollout: Annotated[int | None, typer.Option(min=0, help="With --resume: only this rollout, by its number")] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Also to regions that are ill already")] = False,
     waves: Annotated[Path | None, typer.Option(help="Plan of the waves; by default release/waves.yaml")] = None,
     stack: Annotated[str | None, typer.Option(help="Only this region, judged at once, whatever the plan says")] = None,
     reason: Reason = "",
@@ -53,27 +55,36 @@ def deploy(
 ) -> None:
     """Release digests to all regions, wave by wave; one that fails its health gate is taken back everywhere.
 
-    Ends with 0 if released (or resting after --wave), 3 if taken back, 4 if that failed too.
+    Ends with 0 if released (or resting after --wave, or nothing to resume), 3 if taken back, 4 if that failed too.
 
     Examples:
         fleet release deploy sha256:6b1f… --reason 'faster prefill'
 
         fleet release deploy sha256:6b1f… gateway=sha256:90aa… --wave 0
 
-        fleet release deploy --resume
+        fleet release deploy --resume --rollout 7
 
         fleet release deploy registry.example/server@sha256:6b1f… --stack local --yes
     """
     from fleet.release_run import ReleaseDesk, plan_of  # noqa: PLC0415 - the engine's part, not needed for --help
     from release.artefacts import Target  # noqa: PLC0415
     from release.progress import Progress  # noqa: PLC0415
+    from release.releases import NothingToResumeError  # noqa: PLC0415
     from release.waves import WavePlan  # noqa: PLC0415
 
     if resume == bool(digests):
         raise console.FleetError("name the digests to release, or --resume to go on with the unfinished rollout")
+    if rollout is not None and not resume:
+        raise console.FleetError("--rollout says which one to --resume; a new one gets its number when it begins")
     desk = ReleaseDesk.open()
     if resume:
-        journal = desk.releases.unfinished()
+        try:
+            journal = desk.releases.unfinished(rollout)
+        except NothingToResumeError as nothing:
+            console.note(str(nothing))
+            if as_json:
+                console.json_result({"rollout": None, "end": None})
+            return
         progress = Progress.of(journal.entries)
         through = progress.through if wave is None else wave
     else:
@@ -87,10 +98,12 @@ def deploy(
         journal = desk.releases.start(target, plan, reason, wave=wave)
         through = len(plan.waves) - 1 if wave is None else wave
     console.step(f"rollout {journal.number}")
-    end = desk.drive(journal, through)
-    if issue and end is not None:
-        _report(journal.number, end)
-    _tell_end(end, journal.number, as_json=as_json)
+    end = desk.drive(journal, through, anyway=anyway)
+    try:
+        _tell_end(end, journal.number, as_json=as_json)
+    finally:  # the end and its exit status are told first, and stay what they are
+        if issue and end is not None:
+            _report(journal.number, end)
 
 
 @app.command(name="waves")
@@ -130,7 +143,8 @@ def list_waves(
 def rollback(
     stack: StackName,
     to: Annotated[
-        str | None, typer.Option(help="Digest of a good release of this stack, or its first 12 digits")
+        list[str] | None,
+        typer.Option(help="Digest of a good release of this stack, or its first 12 digits; component=DIGEST; all fit"),
     ] = None,
     reason: Reason = "by hand",
     supersede: Annotated[bool, typer.Option("--supersede", help="Give an unfinished rollout up as it is")] = False,
@@ -138,12 +152,16 @@ def rollback(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring one region back to a release that was good there: by default the last other than what is pinned.
+    """Bring one region back to a release that was good there: by default the last other than what runs.
+
+    What a rollback has left for its faults is never gone back to, unless --to names it.
 
     Examples:
         fleet release rollback aws-us-east-1
 
         fleet release rollback aws-us-east-1 --to sha256:6b1f… --reason 'wrong answers in Portuguese' --yes
+
+        fleet release rollback aws-us-east-1 --to server=sha256:6b1f… --to gateway=sha256:90aa…
     """
     from fleet.release_pins import pinned  # noqa: PLC0415
     from fleet.release_run import ReleaseDesk, plan_of  # noqa: PLC0415
@@ -151,9 +169,10 @@ def rollback(
     from infra.config import from_stack_file  # noqa: PLC0415
     from release.artefacts import short  # noqa: PLC0415
 
-    present = pinned(from_stack_file(stack_file(stack)))
     desk = ReleaseDesk.open()
-    chosen = desk.releases.chosen(stack, to, present)
+    in_file = pinned(from_stack_file(stack_file(stack)))
+    present = desk.releases.runs(stack) or in_file
+    chosen = desk.releases.chosen(stack, to or (), in_file)
     if not yes:
         servers = f"{short(present.server)} → {short(chosen.artefacts.server)}"
         typer.confirm(f"Take {stack} back to rollout {chosen.rollout} ({servers})?", abort=True)
@@ -275,15 +294,18 @@ def pin_released(
 
 
 def _report(number: int, end: "Concluded") -> None:
-    """Tell of a release that was taken back where the team reads."""
+    """Tell of a release that was taken back where the team reads; where that fails, the rollout's end stands."""
     from fleet.release_issue import report  # noqa: PLC0415
-    from fleet.review.github import GitHub, job_address  # noqa: PLC0415
+    from fleet.review.github import GitHub, GitHubError, job_address  # noqa: PLC0415
     from release.record import Outcome  # noqa: PLC0415
 
     if end.outcome is Outcome.RELEASED:
         return
-    with GitHub.of_environment() as github:
-        console.note(f"the rollout's issue is at {report(github, number, end, job_address())}")
+    try:
+        with GitHub.of_environment() as github:
+            console.note(f"the rollout's issue is at {report(github, number, end, job_address())}")
+    except GitHubError as error:
+        console.note(f"warning: the rollout's issue could not be opened: {error}")
 
 
 def _tell_end(end: "Concluded | None", number: int, *, as_json: bool, asked_back: bool = False) -> None:

@@ -37,7 +37,7 @@ class Completion:
 
 @dataclass(frozen=True)
 class ErrorRate:
-    """The share of failed requests hasn't grown."""
+    """The share of failed requests hasn't grown, and of the gate's own isn't above a ceiling, whatever it was."""
 
     observer: str
 
@@ -59,6 +59,9 @@ class ErrorRate:
             "after": f"{after.errors} of {after.requests}",
             "p": p,
         }
+        if self.observer == PROBE and share > subject.settings.error_ceiling:
+            reason = f"{share:.1%} of requests fail, and {subject.settings.error_ceiling:.1%} may"
+            return Verdict(check=self.name, result=Result.FAILED, reason=reason, evidence=evidence)
         # Without requests before there is nothing to test against: then the effect alone decides.
         significant = p < subject.settings.significance if before.requests else True
         if significant and share - share_before >= subject.settings.error_points:

@@ -58,7 +58,8 @@ class GpuErrors:
 
     def judge(self, subject: Subject) -> Verdict:
         """Compare what nodes have with what they offer."""
-        lost, gpus = subject.cluster.lost_gpus, subject.cluster.gpus
+        gpus, before = subject.cluster.gpus, subject.before.lost_gpus
+        lost = {node: number for node, number in subject.cluster.lost_gpus.items() if number > before.get(node, 0)}
         if lost:
             told = ", ".join(f"{node}: {number}" for node, number in sorted(lost.items()))
             return Verdict(

@@ -115,13 +115,40 @@ def test_diff(backend: Path) -> None:
 def test_what_is_refused(backend: Path) -> None:
     assert "--resume to go on" in refused("deploy")
     assert "--resume to go on" in refused("deploy", digest(2), "--resume")
-    assert "no rollout is unfinished" in refused("deploy", "--resume")
+    assert "which one to --resume" in refused("deploy", digest(2), "--rollout", "1")
     assert "is not a digest" in refused("deploy", "sha256:12", "--yes")
     assert "there is no wave 7" in refused("deploy", digest(2), "--wave", "7", "--yes")
     assert "never had a good release of sha256:9" in refused("rollback", STACK, "--to", "sha256:" + "9" * 64, "--yes")
     begun(backend, concluded=False)
+    assert "rollout 0 is unfinished, not 3" in refused("deploy", "--resume", "--rollout", "3")
     for words in (["rollback", STACK, "--to", digest(1)], ["deploy", digest(2)]):
         assert f"is under way since 2026-11-21 12:00 UTC, wave canary ({STACK})" in refused(*words, "--yes")
+
+
+@pytest.mark.usefixtures("backend")
+def test_nothing_to_resume_is_no_failure() -> None:
+    done = CliRunner().invoke(app, ["release", "deploy", "--resume", "--rollout", "4", "--json"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == {"rollout": None, "end": None}
+    assert "no rollout is unfinished" in done.stderr
+
+
+@pytest.mark.parametrize(("outcome", "status"), [(Outcome.ROLLED_BACK, 3), (Outcome.STUCK, 4)])
+def test_an_issue_that_cannot_be_opened_changes_no_end(
+    backend: Path, monkeypatch: pytest.MonkeyPatch, outcome: Outcome, status: int
+) -> None:
+    def ended(*arguments: object, **settings: object) -> Concluded:
+        del arguments, settings
+        return Concluded(outcome=outcome, reason="slow", commands=("fleet release status",))
+
+    for name in ("GH_TOKEN", "GITHUB_TOKEN", "GITHUB_REPOSITORY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("fleet.release_run.ReleaseDesk.drive", ended)
+    begun(backend, concluded=False)
+    done = CliRunner().invoke(app, ["release", "deploy", "--resume", "--issue", "--json"])
+    assert done.exit_code == status
+    assert json.loads(done.stdout)["end"]["commands"] == ["fleet release status"]
+    assert "could not be opened" in done.stderr
 
 
 def test_a_backend_that_cannot_keep_releases(monkeypatch: pytest.MonkeyPatch) -> None:

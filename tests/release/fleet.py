@@ -11,9 +11,11 @@ from release.append_log import open_store
 from release.artefacts import Target
 from release.history import History
 from release.journal import Concluded, Journal, Journals
+from release.progress import Progress
 from release.record import Record
 from release.releases import Releases
-from release.rollout import Clock, Rollout, Surroundings
+from release.rollout import Rollout
+from release.surroundings import Clock, Surroundings
 from release.waves import WavePlan
 from tests.release.simulated import Behaviour, ManualClock, SimulatedRegion, artefacts, digest
 
@@ -69,7 +71,12 @@ class SimulatedFleet:
         }
 
     def drive(
-        self, journal: Journal, *, through: int = len(PLAN.waves) - 1, hook: Callable[[str], None] = lambda _: None
+        self,
+        journal: Journal,
+        *,
+        through: int = len(PLAN.waves) - 1,
+        hook: Callable[[str], None] = lambda _: None,
+        anyway: bool = False,
     ) -> Concluded | None:
         around = Surroundings(
             history=self.releases().history,
@@ -78,6 +85,7 @@ class SimulatedFleet:
             tell=self.said.append,
             writer=secrets.token_hex(4),
             hook=hook,
+            anyway=anyway,
         )
         return Rollout(journal, around).run("tester", through)
 
@@ -87,6 +95,12 @@ class SimulatedFleet:
 
     def resume(self, *, hook: Callable[[str], None] = lambda _: None) -> Concluded | None:
         return self.drive(self.releases().unfinished(), hook=hook)
+
+    def fresh_checkout(self) -> None:
+        """Go on where no file says what the rollout has written: another release where it was, the first elsewhere."""
+        touched = Progress.of(self.releases().unfinished().entries).before
+        for stack, region in self.regions().items():
+            region.pin(artefacts(7 if stack in touched else 1))
 
     def last(self, stack: str) -> Record:
         return self.releases().history.of(stack)[-1]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from release.artefacts import Artefacts
 from release.baseline import Baseline, Fingerprint
-from release.errors import RegionError
+from release.errors import RegionBusyError, RegionError
 from release.gate.verdict import Result, Verdict
 from release.record import Deployed
 
@@ -65,7 +65,8 @@ class SimulatedRegion:
         return json.loads(self._file("running").read_text(encoding="utf-8"))
 
     def observe(self) -> Baseline:
-        return Baseline(fingerprint=self.fingerprint(), restarts={})
+        ills = (self._file("ill").read_text(encoding="utf-8"),) if self._file("ill").exists() else ()
+        return Baseline(fingerprint=self.fingerprint(), restarts={}, ills=ills)
 
     def fingerprint(self) -> Fingerprint | None:
         return Fingerprint(texts=digest(1), model=MODEL, positions=({self.running()["server"]: -0.5},))
@@ -77,6 +78,10 @@ class SimulatedRegion:
         self._file("migrated").write_text(artefacts.server, encoding="utf-8")
 
     def update(self) -> None:
+        if self._file("lock").exists():
+            raise RegionBusyError(f"stack {self.stack} is being updated by process 7")
+        if self._file("deaf").exists():
+            return  # it tells of success, and nothing has changed
         wanted = self.artefacts()
         behaviour = self._behaviour(wanted.server)
         if self._file("broken").exists():
@@ -97,6 +102,7 @@ class SimulatedRegion:
         behaviour = self._behaviour(running["server"])
         looks = self._looks(running["server"])
         bad = behaviour is Behaviour.WRONG or (behaviour is Behaviour.LATE and looks >= 2) or "gateway" not in running
+        bad = bad or self._file("refuses").exists()
         result = Result.FAILED if bad else Result.PASSED
         return (Verdict(check="answers", result=result, reason=str(behaviour), evidence={"looks": looks}),)
 
@@ -105,6 +111,13 @@ class SimulatedRegion:
 
     def deployed(self) -> Deployed:
         return Deployed(images=self.running(), model=MODEL, config_hash=digest(5))
+
+    def say(self, name: str, text: str = "") -> None:
+        """Set what is up here: `ill`, why; `lock`, another engine; `deaf`, updates reach nothing; `refuses`, all."""
+        self._file(name).write_text(text, encoding="utf-8")
+
+    def unsay(self, name: str) -> None:
+        self._file(name).unlink()
 
     def _looks(self, reference: str) -> int:
         """Count looks at a digest, so that one may turn bad later."""

@@ -41,6 +41,7 @@ def test_killed_once(tmp_path: Path, story: str, point: str) -> None:
     try:
         fleet.deploy(number, hook=killer)
     except KilledError:
+        fleet.fresh_checkout()
         fleet.resume()
     else:
         assert point not in killer.passed  # the other story's step
@@ -65,6 +66,7 @@ def test_killed_again_and_again(
             )
         except KilledError:
             resumed = True
+            fleet.fresh_checkout()
         else:
             assert end is not None
             break

@@ -150,3 +150,20 @@ def test_the_pinned_texts_fit_into_requests() -> None:
 
 def test_every_check_has_a_name_of_its_own() -> None:
     assert len({check.name for check in CHECKS}) == len(CHECKS)
+
+
+def test_a_region_that_answered_nobody_before_is_no_measure_for_errors() -> None:
+    """However bad it was before, a release isn't good while most of the gate's own requests fail."""
+    healthy = subject(random.Random(5))
+    before = Baseline(samples={PROBE: Samples(requests=200, errors=200)})
+    for errors, told in ((199, {"error rate (probe)"}), (21, {"error rate (probe)"}), (20, set())):
+        after = Samples(requests=200, errors=errors)
+        judged = judge(replace(healthy, before=before, samples={PROBE: after}, fingerprint=None))
+        assert {verdict.check for verdict in failures(judged)} & {"error rate (probe)"} == told
+
+
+def test_a_gpu_that_was_lost_before_is_not_the_release_s_doing() -> None:
+    lost = replace(HEALTHY, lost_gpus={"node-1": 1}, gpus=8)
+    assert GpuErrors().judge(subject(random.Random(6), cluster=lost)).failed
+    known = replace(subject(random.Random(6), cluster=lost), before=Baseline(lost_gpus={"node-1": 1}))
+    assert not GpuErrors().judge(known).failed
