@@ -210,15 +210,18 @@ def sign(
 def verify(
     reference: Reference,
     key: Annotated[Path | None, typer.Option(help="Public key of whoever must have signed")] = None,
-    identity: Annotated[str, typer.Option(help="Regular expression: the workflow that must have signed")] = "",
+    identity: Annotated[
+        str, typer.Option(help="Regular expression, of all of it: the workflow that must have signed")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check an image's signature, bill of materials and provenance; fails where one is missing or somebody else's.
+    r"""Check an image's signature, bill of materials and provenance; fails where one is missing or somebody else's.
 
     Examples:
         fleet image verify localhost:5000/gateway@sha256:... --key images.pub
 
-        fleet image verify ghcr.io/example/gateway@sha256:... --identity '^https://github.com/example/modelfleet/'
+        fleet image verify ghcr.io/example/gateway@sha256:... \
+            --identity 'https://github\.com/example/modelfleet/\.github/workflows/images\.yml@refs/heads/main'
     """
     from toolchain.images.cosign import Identity, KeyFile  # noqa: PLC0415
     from toolchain.images.shipment import verify_shipment  # noqa: PLC0415

@@ -68,7 +68,12 @@ def stacks(
 
 @app.command()
 def comment(
-    plans: Annotated[list[Path], typer.Argument(help="Files that `fleet preview STACK --save FILE` wrote")],
+    plans: Annotated[
+        list[Path] | None, typer.Argument(help="Files that `fleet preview STACK --save FILE` wrote")
+    ] = None,
+    stacks: Annotated[
+        str, typer.Option(help="Stacks that should have been planned, comma between; one without a plan is told")
+    ] = "",
     pull: Annotated[int | None, typer.Option(help="Pull request to write it to; printed if there is none")] = None,
     costs: Annotated[
         Path | None, typer.Option(help="Folder with <stack>.md: what each would cost more or less")
@@ -81,13 +86,17 @@ def comment(
         fleet review comment plans/*.json
 
         fleet review comment plans/*.json --pull 42 --commit "$GITHUB_SHA"
+
+        fleet review comment plans/*.json --stacks aws-us-east-1,global --pull 42
     """
     from fleet.review.comment import MARK  # noqa: PLC0415
     from fleet.review.comment import comment as written  # noqa: PLC0415
     from fleet.review.github import GitHub  # noqa: PLC0415
     from fleet.review.plan import Plan  # noqa: PLC0415
 
-    read = [Plan.read(file) for file in plans]
+    read = [Plan.read(file) for file in plans or ()]
+    expected = filter(None, (name.strip() for name in stacks.split(",")))
+    read += [Plan.missing(name) for name in sorted({*expected} - {plan.stack for plan in read})]
     texts = {file.stem: file.read_text(encoding="utf-8") for file in costs.glob("*.md")} if costs else {}
     text = written(read, costs=texts, commit=commit)
     if pull is None:

@@ -93,11 +93,18 @@ class Plan(_Document):
 
     @classmethod
     def of_preview(cls, stack: str, preview: Callable[[], Summary]) -> Self:
-        """Make it by previewing; what the engine or a policy refuses is part of it."""
+        """Make it by previewing; whatever refuses it, the engine, a policy or a check before them, is part of it."""
         try:
             return cls.of(stack, preview())
         except UpdateFailedError as refusal:
             return cls.of(stack, refusal.done, error=str(refusal))
+        except FleetError as refusal:
+            return cls(stack=stack, error=str(refusal))
+
+    @classmethod
+    def missing(cls, stack: str) -> Self:
+        """Make the one of a stack that should have been previewed, and of which there is nothing."""
+        return cls(stack=stack, error="Its plan was not made: its job was cut off, or says why it failed.")
 
     @classmethod
     def read(cls, file: Path) -> Self:

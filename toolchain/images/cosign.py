@@ -41,7 +41,7 @@ class Identity:
     """Who may have signed without a key.
 
     Attributes:
-        subject: Regular expression of the certificate's subject: the workflow's address and ref.
+        subject: Regular expression of the certificate's whole subject: the workflow's address and ref.
         issuer: Whose identity tokens: GitHub's, https://token.actions.githubusercontent.com.
     """
 
@@ -144,7 +144,12 @@ def _verifying(by: KeyFile | Identity) -> list[str]:
         if not by.path.is_file():
             raise SignatureError(f"{by.path}: no such public key; it is the .pub beside the key that signed")
         return ["--key", str(by.path), "--insecure-ignore-tlog=true"]
-    return ["--certificate-identity-regexp", by.subject, "--certificate-oidc-issuer", by.issuer]
+    return ["--certificate-identity-regexp", _whole(by.subject), "--certificate-oidc-issuer", by.issuer]
+
+
+def _whole(pattern: str) -> str:
+    """Anchor a pattern: cosign looks for it anywhere, and others may be named so that they contain our name."""
+    return f"^(?:{pattern})$"
 
 
 def _registry(reference: str) -> list[str]:

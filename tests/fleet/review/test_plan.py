@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from fleet.commands.review import app
 from fleet.console import FleetError
 from fleet.engine import Summary, UpdateFailedError
 from fleet.review.comment import MARK, comment
@@ -54,6 +56,24 @@ def test_refused_preview_is_a_plan_with_an_error() -> None:
     assert plan.headline == "would be refused"
     assert plan.findings[0].policy == "no-public-storage"
     assert "**refused** by policy `no-public-storage`" in plan.as_markdown()
+
+
+def test_preview_that_never_began_is_a_plan_with_an_error_too() -> None:
+    def locked() -> Summary:
+        raise FleetError("stack s is being updated by another host")
+
+    plan = Plan.of_preview("s", locked)
+    assert (plan.headline, plan.error) == ("no plan", "stack s is being updated by another host")
+
+
+def test_comment_names_each_stack_that_has_no_plan(tmp_path: Path) -> None:
+    Plan(stack="a").save(tmp_path / "a.json")
+    ran = CliRunner().invoke(app, ["comment", str(tmp_path / "a.json"), "--stacks", "a,b"])
+    assert ran.exit_code == 0, ran.output
+    assert "| `a` | no change |" in ran.output
+    assert "| `b` | **no plan** |" in ran.output
+    assert "### `b`: no plan" in ran.output
+    assert "No stack is touched." in CliRunner().invoke(app, ["comment", "--stacks", ""]).output
 
 
 def test_saved_plan_is_read_again(tmp_path: Path) -> None:

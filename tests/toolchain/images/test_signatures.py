@@ -1,5 +1,6 @@
 """Signatures by the real cosign in a real registry; `make test-signatures` builds cosign where it is missing."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -85,3 +86,20 @@ def test_mistakes_are_told_before_cosign_is_asked(tmp_path: Path, monkeypatch: p
     with pytest.raises(SignatureError, match="is there already"):
         cosign.generate_key(tmp_path / "images")
     assert (tmp_path / "images.pub").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("subject", "good"),
+    [
+        ("https://github.com/a/b/.github/workflows/images.yml@refs/heads/main", True),
+        ("https://github.com/a/b/.github/workflows/images.yml@refs/heads/main-2", False),
+        ("https://evil.example/https://github.com/a/b/.github/workflows/images.yml@refs/heads/main", False),
+    ],
+)
+def test_an_identity_is_the_whole_subject(monkeypatch: pytest.MonkeyPatch, subject: str, good: bool) -> None:
+    given: list[str] = []
+    monkeypatch.setattr(cosign, "_run", lambda arguments: given.extend(arguments) or "")
+    wanted = r"https://github\.com/a/b/\.github/workflows/images\.yml@refs/heads/main"
+    cosign.verify(f"registry.example/gateway@sha256:{'0' * 64}", Identity(wanted))
+    pattern = given[given.index("--certificate-identity-regexp") + 1]
+    assert bool(re.search(pattern, subject)) is good  # as cosign does, anywhere in it
