@@ -1,7 +1,8 @@
 """`fleet tenant`: files are written, checked against the stacks that host them, and never left half right."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -101,9 +102,9 @@ def test_the_engine_shows_what_a_new_tenant_makes(fleet: Fleet, monkeypatch: pyt
             self.name = name
 
         @classmethod
-        def open(cls, name: str, *, create: bool) -> "Recorded":
-            assert create
-            return cls(name)
+        @contextmanager
+        def for_preview(cls, name: str) -> Generator["Recorded"]:
+            yield cls(name)
 
         def preview(self) -> None:
             shown.append(self.name)

@@ -77,7 +77,8 @@ def test_the_project_leaves_the_real_secrets_provider_out_and_keeps_its_own_salt
 
 
 def test_what_providers_go_by_is_written_down_for_them(world: World) -> None:
-    assert json.loads((world.folder / guard.MARK).read_text()) == {"account": "111122223333", "region": "us-east-1"}
+    written = json.loads((world.folder / guard.MARK).read_text())
+    assert written == {"account": "111122223333", "region": "us-east-1", "clusters": "remembered"}
 
 
 def test_only_what_a_rehearsal_made_is_removed(world: World) -> None:
