@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, float]]:
 @pytest.mark.usefixtures("aws")
 def test_aws_tells_limits_and_what_is_used() -> None:
     dimensions = [{"Name": name, "Value": value} for name, value in DIMENSIONS.items()]
+    earlier = datetime.now(UTC) - timedelta(minutes=1)  # times go over the wire in whole seconds
     boto3.client("cloudwatch", region_name="us-east-1").put_metric_data(
         Namespace="AWS/Usage",
-        MetricData=[
-            {"MetricName": "ResourceCount", "Dimensions": dimensions, "Value": 12, "Timestamp": datetime.now(UTC)}
-        ],
+        MetricData=[{"MetricName": "ResourceCount", "Dimensions": dimensions, "Value": 12, "Timestamp": earlier}],
     )
     names = ["vpc/L-F678F1CE", "ec2/L-1216C47A", "ec2/L-DB2E81BA", "ec2/L-UNTOLD"]
     found = aws_limits("us-east-1", "123456789012", [Need(name, "", 1) for name in names])
