@@ -74,8 +74,27 @@ class RegionCluster:
 
         return self._asked(read)
 
-    def troubles_of_newest(self) -> Sequence[PodTrouble]:
-        """Give what keeps pods of the newest templates from running.
+    def revisions(self) -> Mapping[str, int]:
+        """Give the newest revision of each Deployment's template, by the Deployment's uid.
+
+        Raises:
+            RegionError: the API server gives no answer.
+        """
+
+        async def read(client: ApiClient) -> Mapping[str, int]:
+            replica_sets = await client.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets")
+            return {owner: revision for owner, (revision, _) in _newest(replica_sets["items"]).items()}
+
+        return self._asked(read)
+
+    def troubles_since(self, revisions: Mapping[str, int]) -> Sequence[PodTrouble]:
+        """Give what keeps pods of templates that are newer than some revisions from running.
+
+        Until an update has changed a Deployment, its pods are those of the release before, which may be the bad one
+        that is being taken back. Going back to a template gives its replica set a new revision.
+
+        Args:
+            revisions: By the Deployment's uid, as they were before.
 
         Raises:
             RegionError: the API server gives no answer.
@@ -86,11 +105,11 @@ class RegionCluster:
                 client.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets"),
                 client.get(f"/api/v1/namespaces/{NAMESPACE}/pods"),
             )
-            newest = _newest(replica_sets["items"])
+            newer = newer_than(revisions, replica_sets["items"])
             return [
                 trouble
                 for pod in pods["items"]
-                if any(owner["uid"] in newest for owner in pod["metadata"].get("ownerReferences") or ())
+                if any(owner["uid"] in newer for owner in pod["metadata"].get("ownerReferences") or ())
                 for trouble in troubles(pod)
             ]
 
@@ -196,12 +215,18 @@ def _gpus(node: Mapping[str, Any]) -> tuple[int, int]:
     )
 
 
-def _newest(replica_sets: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Give the uids of the replica sets that have the newest template of their Deployment."""
+def newer_than(revisions: Mapping[str, int], replica_sets: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Give the uids of replica sets that have their Deployment's newest template, if it came after some revisions."""
+    newest = _newest(replica_sets)
+    return {uid for owner, (revision, uid) in newest.items() if revision > revisions.get(owner, -1)}
+
+
+def _newest(replica_sets: Sequence[Mapping[str, Any]]) -> Mapping[str, tuple[int, str]]:
+    """Give each Deployment's newest revision and its replica set's uid, by the Deployment's uid."""
     newest: dict[str, tuple[int, str]] = {}
     for each in replica_sets:
         metadata = each["metadata"]
         revision = int((metadata.get("annotations") or {}).get(_REVISION, 0))
         for owner in metadata.get("ownerReferences") or ():
             newest[owner["uid"]] = max(newest.get(owner["uid"], (-1, "")), (revision, metadata["uid"]))
-    return {uid for _, uid in newest.values()}
+    return newest

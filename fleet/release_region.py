@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, Self
 
 from fleet.access import Access
@@ -32,6 +33,9 @@ _FORESEEN: Final = (FleetError, RegionError, SettingsError, ToolchainError)
 _ANSWERS_WITHIN_S: Final = 20.0
 """How long a load balancer may take to send requests to pods that are ready already."""
 _PAUSE_S: Final = 1.0
+_LOOK_WITHIN_S: Final = 60.0
+"""How long a region that can't be looked at is tried: API servers and tunnels that restart are back by then."""
+_LOOK_AGAIN_S: Final = 5.0
 
 
 @dataclass
@@ -70,11 +74,11 @@ class DeployedRegion:
         """Run `fleet up`, and give it up where its pods can't run."""
         with ExitStack() as held:
             try:
-                troubles = held.enter_context(self._opened()).cluster.troubles_of_newest
+                cluster = held.enter_context(self._opened()).cluster
+                troubles = partial(cluster.troubles_since, cluster.revisions())
             except _FORESEEN:
                 troubles = tuple  # before a region's first update there is nobody to ask
-            wanted = frozenset(self.artefacts().digests)
-            self._running = StackUpdate(self.stack, lambda line: self.tell(f"{self.stack}: {line}"), troubles, wanted)
+            self._running = StackUpdate(self.stack, lambda line: self.tell(f"{self.stack}: {line}"), troubles)
             try:
                 self._running.run()
             finally:
@@ -90,18 +94,18 @@ class DeployedRegion:
         try:
             with self._opened() as region:
                 state, seen = region.cluster.state(), region.seen(self.gate, since=_before(self.gate))
-                if state.troubles:
-                    seen.notes.append(
-                        f"before the release already: {', '.join(f'{one.pod}: {one.reason}' for one in state.troubles)}"
-                    )
                 return Baseline(
                     samples=seen.samples,
                     fingerprint=seen.fingerprint,
                     restarts=state.restarts,
+                    lost_gpus=state.lost_gpus,
+                    ills=state.ills,
                     note="; ".join(seen.notes),
                 )
         except _FORESEEN as error:
-            return Baseline(note=f"there is nothing to compare with: {error}")
+            return Baseline(
+                ills=(f"it can't be looked at: {error}",), note=f"there is nothing to compare with: {error}"
+            )
 
     def fingerprint(self) -> Fingerprint | None:
         """Ask the model for the pinned texts."""
@@ -114,10 +118,7 @@ class DeployedRegion:
     def judge(self, before: Baseline, last_good: Fingerprint | None) -> tuple[Verdict, ...]:
         """Look at the region as it is now, and judge it."""
         try:
-            with self._opened() as region:
-                region.until_answered()
-                since = region.cluster.youngest_pod()
-                seen, state = region.seen(self.gate, since=since), region.cluster.state()
+            seen, state = self._looked()
         except _FORESEEN as error:
             seen, state = _Seen(notes=[str(error)]), ClusterState(workloads=())
         subject = Subject(
@@ -130,6 +131,21 @@ class DeployedRegion:
             note="; ".join(seen.notes),
         )
         return gate.judge(subject)
+
+    def _looked(self) -> "tuple[_Seen, ClusterState]":
+        """Look, and again for a while: that a look failed says more of the way there than of the release."""
+        end = time.monotonic() + _LOOK_WITHIN_S
+        while True:
+            try:
+                with self._opened() as region:
+                    region.until_answered()
+                    since = region.cluster.youngest_pod()
+                    return region.seen(self.gate, since=since), region.cluster.state()
+            except _FORESEEN as error:
+                if time.monotonic() >= end:
+                    raise
+                self.tell(f"{self.stack}: can't be looked at, tried again: {error}")
+            time.sleep(_LOOK_AGAIN_S)
 
     def deployed(self) -> Deployed:
         """Read what the stack gave out last."""

@@ -4,16 +4,16 @@ A process of its own has its own lines and signals, and can be ended in order wh
 would wait for them for ten minutes.
 """
 
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
 from fleet.interrupt import Terminated
-from release.errors import RegionError
+from release.errors import RegionBusyError, RegionError
 from release.gate.check import PodTrouble
 from toolchain.locations import clone_dir
 
@@ -23,6 +23,11 @@ TROUBLE_LIMIT_S: Final = 20.0
 """How long a pod may be in trouble before its release is given up: registries and nodes have hiccups of seconds."""
 _INTERRUPTED: Final = 130
 _LAST_LINES: Final = 30
+_HELD: Final = re.compile(
+    r"stack \S+ is being updated by|another `fleet`.* is changing stack|stack is currently locked by"
+)
+"""How a stack that somebody else holds is told: by `fleet.repair`, by `fleet.exclusive`, and by the engine itself where
+the states are in a bucket (Pulumi's pkg/backend/diy/lock.go)."""
 
 
 @dataclass
@@ -32,14 +37,12 @@ class StackUpdate:
     Attributes:
         stack: Its name.
         tell: Is told what the child says, a line each.
-        troubles: What keeps pods of the newest templates from running; raises RegionError where nobody can tell.
-        wanted: Digests that the update is to bring.
+        troubles: What keeps pods that came with this update from running; raises RegionError where nobody can tell.
     """
 
     stack: str
     tell: Callable[[str], None]
     troubles: Callable[[], Sequence[PodTrouble]]
-    wanted: frozenset[str] = frozenset()
     _process: "subprocess.Popen[str] | None" = None
     _given_up: str = ""
     _said: list[str] = field(default_factory=list)
@@ -49,9 +52,9 @@ class StackUpdate:
 
         Raises:
             RegionError: the update failed, or was given up because its pods can't run.
+            RegionBusyError: another engine or command holds the stack; nothing was changed.
             Terminated: it was interrupted.
         """
-        before = frozenset(trouble.pod for trouble in self._troubles_now())
         with subprocess.Popen(
             [sys.executable, "-c", _FLEET, "up", self.stack, "--yes"],
             cwd=clone_dir(),
@@ -62,7 +65,7 @@ class StackUpdate:
         ) as process:
             self._process = process
             ended = threading.Event()
-            watcher = threading.Thread(target=self._watch, args=(ended, before), daemon=True)
+            watcher = threading.Thread(target=self._watch, args=(ended,), daemon=True)
             watcher.start()
             try:
                 self._relay(process)
@@ -74,6 +77,8 @@ class StackUpdate:
             raise RegionError(f"update of {self.stack} given up: {self._given_up}")
         if process.returncode == _INTERRUPTED:
             raise Terminated
+        if process.returncode != 0 and (held := [line for line in self._said if _HELD.search(line)]):
+            raise RegionBusyError(f"{self.stack}: {held[-1].strip().removeprefix('error: ')}")
         if process.returncode != 0:
             last = "\n".join(f"  {line}" for line in self._said[-_LAST_LINES:])
             raise RegionError(f"update of {self.stack} failed:\n{last}")
@@ -88,11 +93,11 @@ class StackUpdate:
             self._said.append(line.rstrip())
             self.tell(line.rstrip())
 
-    def _watch(self, ended: threading.Event, before: AbstractSet[str]) -> None:
+    def _watch(self, ended: threading.Event) -> None:
         """Give the update up once the same pod has been in trouble for too long."""
         looks: dict[str, int] = {}
         while not ended.wait(_LOOK_EVERY_S):
-            found = {one.pod: one for one in self._troubles_now() if is_of_update(one, before, self.wanted)}
+            found = {one.pod: one for one in self._troubles_now()}
             looks = {pod: looks.get(pod, 0) + 1 for pod in found}
             for pod, number in looks.items():
                 if number * _LOOK_EVERY_S >= TROUBLE_LIMIT_S and not self._given_up:
@@ -106,17 +111,3 @@ class StackUpdate:
             return self.troubles()
         except RegionError:
             return ()  # an API server that restarts
-
-
-def is_of_update(trouble: PodTrouble, before: AbstractSet[str], wanted: AbstractSet[str]) -> bool:
-    """Tell whether an update is to blame for a pod's trouble, and not the release that it replaces.
-
-    Until the engine has changed a Deployment, its newest pods are those of the release before, which may be the bad one
-    that is being taken back.
-
-    Args:
-        trouble: The pod's.
-        before: Pods that were in trouble when the update began.
-        wanted: Digests that the update is to bring: a resumed one finds its own pods in trouble.
-    """
-    return trouble.pod not in before or trouble.image.rpartition("@")[2] in wanted

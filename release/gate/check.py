@@ -61,6 +61,19 @@ class ClusterState:
     lost_gpus: Mapping[str, int] = field(default_factory=dict)
     gpus: int = 0
 
+    @property
+    def ills(self) -> tuple[str, ...]:
+        """What is wrong, a sentence each."""
+        return (
+            *(
+                f"{one.name} has {one.ready} of {one.wanted} pods ready"
+                for one in self.workloads
+                if one.ready < one.wanted or not one.current
+            ),
+            *(f"pod {one.pod} can't run: {one.reason} {one.message}".rstrip() for one in self.troubles),
+            *(f"node {node} doesn't offer {number} of its GPUs" for node, number in sorted(self.lost_gpus.items())),
+        )
+
 
 @dataclass(frozen=True)
 class Subject:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from fleet.release_cluster import _gpus, _newest, _workload, troubles
-from fleet.release_update import is_of_update
-from release.gate.check import PodTrouble
+from fleet.release_cluster import _gpus, _workload, newer_than, troubles
+from release.gate.check import ClusterState, PodTrouble, Workload
 
 
 def pod(**state: Any) -> dict[str, Any]:
@@ -48,12 +47,23 @@ def test_the_newest_replica_set_of_each_deployment() -> None:
         annotations = {"deployment.kubernetes.io/revision": str(revision)}
         return {"metadata": {"uid": uid, "annotations": annotations, "ownerReferences": [{"uid": owner}]}}
 
-    found = _newest([replica_set("a", "server", 9), replica_set("b", "server", 10), replica_set("c", "gateway", 1)])
-    assert found == {"b", "c"}
+    sets = [replica_set("a", "server", 9), replica_set("b", "server", 10), replica_set("c", "gateway", 1)]
+    assert newer_than({}, sets) == {"b", "c"}
+    assert newer_than({"server": 10, "gateway": 1}, sets) == set()  # before the update has changed anything
+    back = replica_set("a", "server", 11)  # gone back to: the old replica set, with a new revision
+    assert newer_than({"server": 10, "gateway": 1}, [*sets[1:], back]) == {"a"}
 
 
-def test_the_release_that_is_taken_back_does_not_stop_the_way_back() -> None:
-    bad = PodTrouble("server-1", "ImagePullBackOff", image="r/server@sha256:bad")
-    assert not is_of_update(bad, {"server-1"}, {"sha256:good"})
-    assert is_of_update(bad, {"server-1"}, {"sha256:bad"})  # its own update, resumed
-    assert is_of_update(bad, set(), {"sha256:good"})  # a pod that came with this update
+def test_what_is_wrong_with_a_region() -> None:
+    well = Workload("server", 2, 2, current=True)
+    assert ClusterState(workloads=(well,), gpus=8).ills == ()
+    ill = ClusterState(
+        workloads=(well, Workload("gateway", 2, 1, current=True)),
+        troubles=(PodTrouble("gateway-1", "CrashLoopBackOff"),),
+        lost_gpus={"node-1": 1},
+    )
+    assert ill.ills == (
+        "gateway has 1 of 2 pods ready",
+        "pod gateway-1 can't run: CrashLoopBackOff",
+        "node node-1 doesn't offer 1 of its GPUs",
+    )
