@@ -159,7 +159,8 @@ class Releases:
             if all(map(record.artefacts.pins, words)) if words else record.artefacts != runs:
                 return record
         known = ", ".join(dict.fromkeys(record.artefacts.server for record in records if record.good)) or "none"
-        wanted = f"a good release of {', '.join(words)}" if words else "another good release"
+        other = "another good release (one that was left for its faults wants --to)"
+        wanted = f"a good release of {', '.join(words)}" if words else other
         raise UnknownReleaseError(f"stack {stack} never had {wanted}; known: {known} (`fleet release history {stack}`)")
 
 
