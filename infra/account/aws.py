@@ -1,6 +1,6 @@
 """What an AWS account has once, and once per Region: who deploys, what it may cost, what nobody can switch off.
 
-GitHub's workflows get credentials for an hour by their own identity (docs.github.com/actions/how-tos/
+GitHub's workflows get credentials for as long as a job by their own identity (docs.github.com/actions/how-tos/
 secure-your-work/security-harden-deployments/oidc-in-aws): one role per environment, that only jobs of that
 environment of that repository may assume, and people with a second factor. No key is stored anywhere.
 """
@@ -27,7 +27,9 @@ _LOOK = ("job-function/ViewOnlyAccess", "SecurityAudit")
 (docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html)."""
 _SERVICE_ROLES = ("autoscaling.amazonaws.com", "spot.amazonaws.com")
 """Services whose own role must be there before the first region: node disks' key policies name the first."""
-_SESSION_S = 3600
+_SESSION_S = 6 * 3600
+"""The most that a session may last: as long as a job on GitHub's runners may
+(docs.github.com/actions/reference/limits). Each workflow asks for what its job takes."""
 _BUDGET_STEPS = ((50, "ACTUAL"), (80, "ACTUAL"), (100, "ACTUAL"), (100, "FORECASTED"))
 _DETECTED = ("EKS_AUDIT_LOGS", "S3_DATA_EVENTS", "RDS_LOGIN_EVENTS", "EBS_MALWARE_PROTECTION")
 """docs.aws.amazon.com/guardduty/latest/ug/guardduty-features-activation-model.html"""
@@ -100,11 +102,23 @@ class AwsAccount(pulumi.ComponentResource):
             principals={"AWS": self._scope.iam_arn("root")},
             conditions={"Bool": {"aws:MultiFactorAuthPresent": "true"}},
         )
+        # `aws eks get-token --role-arn` takes the role again, as a session of it, which has no second factor. Not as
+        # the principal: IAM refuses a role that isn't there yet
+        # (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
+        itself = Statement(
+            "Itself",
+            ["sts:AssumeRole"],
+            principals={"AWS": self._scope.iam_arn("root")},
+            conditions={
+                "StringEquals": {"aws:PrincipalArn": self._scope.iam_arn(f"role/{deployer_role_name(environment)}")}
+            },
+        )
         role = aws.iam.Role(
             f"deploy-{environment}",
             name=deployer_role_name(environment),
-            assume_role_policy=trust(workflow, people),
+            assume_role_policy=trust(workflow, people, *(() if environment == _PREVIEW else (itself,))),
             max_session_duration=_SESSION_S,
+            tags={"environment": environment},  # whose it is, not who made it: or it would be kept from itself
             opts=self._own,
         )
         state = ci.state_stack_of(self._settings.cloud)

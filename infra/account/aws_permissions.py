@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from infra.account.aws_boundary import other_environments
 from infra.account.aws_state_place import StatePlace
 from infra.clouds.aws.policy_document import Statement
-from infra.clouds.aws.scope import Scope
+from infra.clouds.aws.scope import Scope, deployer_role_name
 
 _CHANGE = ("Create*", "Delete*", "Modify*", "Update*", "Put*", "Tag*", "Untag*")
 _LOOK = ("Describe*", "Get*", "List*")
@@ -86,12 +86,10 @@ _BUCKET_SETTINGS = (
 )
 _ROLES = (
     "DeleteRole",
-    "GetRole",
-    "GetRolePolicy",
+    "GetRole*",
     "ListAttachedRolePolicies",
     "ListInstanceProfilesForRole",
-    "ListRolePolicies",
-    "ListRoleTags",
+    "ListRole*",
     "TagRole",
     "UntagRole",
     "UpdateAssumeRolePolicy",
@@ -162,6 +160,7 @@ def deployer_statements(
                     }
                 },
             ),
+            Statement("Itself", ["sts:AssumeRole"], [scope.iam_arn(f"role/{deployer_role_name(environment)}")]),
             Statement("Buckets", _actions("s3", (*_BUCKETS, *_BUCKET_SETTINGS)), [f"{arn}:s3:::modelfleet-*"]),
             Statement(
                 "Roles",

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.clouds.aws.policy_document import EVERYBODY, Statement, document
-from infra.clouds.aws.scope import Scope
+from infra.clouds.aws.scope import Scope, deployer_role_name
 
 _ABANDONED_UPLOAD_DAYS = 7
 """A multipart upload that nobody finished within a week won't be."""
@@ -38,6 +38,25 @@ class BucketArgs:
     statements: Sequence[Statement] = field(default_factory=tuple)
     region: str | None = None
     emptied: Sequence[str] = ()
+
+
+def not_other_deployers(scope: Scope) -> Statement:
+    """Of a bucket's policy: keep those who deploy to other environments from it.
+
+    Their own policies can't: S3 compares a bucket's tags with `aws:ResourceTag` only where that is switched on for the
+    bucket (docs.aws.amazon.com/AmazonS3/latest/userguide/buckets-tagging-enable-abac.html). Who looks, looks at all.
+    """
+    own, looks = (scope.iam_arn(f"role/{deployer_role_name(name)}") for name in (scope.environment, "preview"))
+    return Statement(
+        "OtherEnvironments",
+        ["s3:*"],
+        principals=EVERYBODY,
+        conditions={
+            "ArnLike": {"aws:PrincipalArn": scope.iam_arn(f"role/{deployer_role_name('*')}")},
+            "ArnNotLike": {"aws:PrincipalArn": [own, looks]},
+        },
+        effect="Deny",
+    )
 
 
 class Bucket(pulumi.ComponentResource):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.clouds.aws.buckets import Bucket, BucketArgs
+from infra.clouds.aws.buckets import Bucket, BucketArgs, not_other_deployers
 from infra.clouds.aws.keys import USE
 from infra.clouds.aws.policy_document import Statement, document, service_trust
 from infra.clouds.aws.scope import Scope
@@ -82,6 +82,7 @@ class Storage(pulumi.ComponentResource):
                 logs=logs.name,
                 noncurrent_days=args.noncurrent_days,
                 emptied=[f"{TENANTS_PREFIX}/{tenant}/" for tenant in args.leaving],
+                statements=[not_other_deployers(args.scope)],
             ),
             opts=self._own,
         )
@@ -112,7 +113,7 @@ class Storage(pulumi.ComponentResource):
                 logs=None,
                 noncurrent_days=1,
                 expire_days=self._args.log_retention_days,
-                statements=[deliver],
+                statements=[deliver, not_other_deployers(scope)],
             ),
             opts=self._own,
         )
@@ -129,6 +130,7 @@ class Storage(pulumi.ComponentResource):
                 logs=None,  # access logs are written within one Region only
                 noncurrent_days=args.noncurrent_days,
                 region=region,
+                statements=[not_other_deployers(scope)],
             ),
             opts=self._own,
         )

@@ -24,10 +24,31 @@ def account() -> Recorder:
 def test_each_environment_trusts_its_own_workflows_alone(account: Recorder) -> None:
     roles = account.of("aws:iam/role:Role")
     for environment in ("preview", "staging", "production"):
-        workflows, people = policy_of(roles[f"deploy-{environment}"], "assumeRolePolicy")
+        workflows, people, *_ = policy_of(roles[f"deploy-{environment}"], "assumeRolePolicy")
         subject = workflows["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
         assert subject == f"repo:example/modelfleet:environment:{environment}"
         assert people["Condition"] == {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_a_deployer_takes_its_own_role_for_a_cluster_s_token_and_no_other(account: Recorder, environment: str) -> None:
+    roles = account.of("aws:iam/role:Role")
+    for other in ("preview", "staging", "production"):
+        role = roles[f"deploy-{other}"]
+        arn = f"arn:aws:iam::111122223333:role/{role['name']}"
+        caller = {"aws:PrincipalArn": f"arn:aws:iam::111122223333:role/modelfleet-deploy-{environment}"}
+        trusted = any(
+            _decides({**statement, "Resource": ["*"]}, "sts:AssumeRole", arn, caller)
+            for statement in policy_of(role, "assumeRolePolicy")
+        )
+        context = {f"aws:ResourceTag/{tag}": value for tag, value in role["tags"].items()}
+        allowed = trusted and _may(account, environment, "sts:AssumeRole", arn, context)
+        assert allowed is (other == environment), other
+
+
+def test_a_session_lasts_as_long_as_the_longest_job(account: Recorder) -> None:
+    for environment in ("preview", "staging", "production"):
+        assert account.of("aws:iam/role:Role")[f"deploy-{environment}"]["maxSessionDuration"] == 6 * 3600
 
 
 def test_the_preview_role_only_looks(account: Recorder) -> None:

@@ -91,6 +91,20 @@ def test_buckets_are_private_encrypted_and_versioned(region: Recorder) -> None:
         assert {"Bool": {"aws:SecureTransport": "false"}} in denied
 
 
+def test_those_who_deploy_elsewhere_get_at_no_bucket(region: Recorder) -> None:
+    """No tag decides about a bucket, so that its own policy has to."""
+    policies = region.of("aws:s3/bucketPolicy:BucketPolicy")
+    assert {"data", "logs"} <= set(policies)
+    role = "arn:aws:iam::111122223333:role/modelfleet-deploy-"
+    for name, policy in policies.items():
+        (denied,) = [statement for statement in policy_of(policy) if statement["Sid"] == "OtherEnvironments"]
+        assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", ["s3:*"]), name
+        assert denied["Condition"] == {
+            "ArnLike": {"aws:PrincipalArn": f"{role}*"},
+            "ArnNotLike": {"aws:PrincipalArn": [f"{role}production", f"{role}preview"]},
+        }
+
+
 def test_the_cluster_is_private_logged_and_encrypted(region: Recorder) -> None:
     (cluster,) = region.of("aws:eks/cluster:Cluster").values()
     assert cluster["vpcConfig"]["endpointPublicAccess"] is False
