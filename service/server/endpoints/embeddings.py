@@ -22,23 +22,23 @@ from service.server.endpoints.models import require_model
 from service.server.protocol.embedding import EmbeddingBody  # noqa: TC001 - FastAPI reads it
 from service.server.protocol.responses import EmbeddingAnswer, EmbeddingUsage, EmbeddingVector
 from service.server.refusals import of_parameter
-from service.server.streams import begin
+from service.server.texts import TextsOfOneBody
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from service.engine.interface import Delta
     from service.server.metrics import ServerMetrics
     from service.server.settings import ServerSettings
     from service.server.spans import Tracing
     from service.server.startup import Serving
     from service.server.streams import RequestObserver
 
-# Of one body, in the engine: enough to fill its steps, few enough that 2,048 texts leave room in its queue.
+# Of one body, in the engine: enough to fill its steps, few enough that 2,048 texts leave room in its queue for others.
 _TEXTS_AT_ONCE = 64
+_QUEUE_SHARE = 4
 # The engine's name of a parameter -> the client's.
 _CLIENT_NAMES = {"prompt": "input"}
 
@@ -75,7 +75,9 @@ def router(settings: ServerSettings, serving: Serving, metrics: ServerMetrics, t
                 )
                 for position, text in enumerate(texts)
             ]
-            deltas = await while_connected(request, _all_of(serving, asked, watch))
+            at_once = max(1, min(_TEXTS_AT_ONCE, settings.max_waiting // _QUEUE_SHARE))
+            texts_of_one = TextsOfOneBody(serving, asked, watch)
+            deltas = await while_connected(request, texts_of_one.computed(at_once=at_once))
         except ParameterError as error:
             raise of_parameter(error, _CLIENT_NAMES) from None
         pooled = [delta.embedding for delta in deltas if delta.embedding is not None]
@@ -85,33 +87,6 @@ def router(settings: ServerSettings, serving: Serving, metrics: ServerMetrics, t
         return StreamingResponse(written, media_type="application/json")
 
     return routes
-
-
-async def _all_of(
-    serving: Serving,
-    asked: Sequence[GenerationRequest],
-    watch: Callable[[GenerationRequest], Sequence[RequestObserver]],
-) -> list[Delta]:
-    """The only delta of each text, some texts at a time; all end with the first that fails."""
-    found: dict[int, Delta] = {}
-    left = iter(enumerate(asked))
-
-    async def work() -> None:
-        for position, text in left:
-            # The server may be draining by now.
-            stream = await begin(serving.engine(), [text], watch)
-            try:
-                (found[position],) = [delta async for delta in stream]
-            finally:
-                await stream.aclose()
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(len(asked), _TEXTS_AT_ONCE)):
-                group.create_task(work())
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [found[position] for position in range(len(asked))]
 
 
 async def _written(
