@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from fleet.access import Access
 from fleet.console import FleetError
@@ -28,6 +28,8 @@ from release.record import Deployed
 from release.region import Migration
 from release.waves import GateSettings
 from toolchain.errors import ToolchainError
+
+T = TypeVar("T")
 
 _FORESEEN: Final = (FleetError, RegionError, SettingsError, ToolchainError)
 _ANSWERS_WITHIN_S: Final = 20.0
@@ -118,7 +120,7 @@ class DeployedRegion:
     def judge(self, before: Baseline, last_good: Fingerprint | None) -> tuple[Verdict, ...]:
         """Look at the region as it is now, and judge it."""
         try:
-            seen, state = self._looked()
+            seen, state = self._patiently(self._looked)
         except _FORESEEN as error:
             seen, state = _Seen(notes=[str(error)]), ClusterState(workloads=())
         subject = Subject(
@@ -133,14 +135,17 @@ class DeployedRegion:
         return gate.judge(subject)
 
     def _looked(self) -> "tuple[_Seen, ClusterState]":
+        with self._opened() as region:
+            region.until_answered()
+            since = region.cluster.youngest_pod()
+            return region.seen(self.gate, since=since), region.cluster.state()
+
+    def _patiently(self, look: Callable[[], T]) -> T:
         """Look, and again for a while: that a look failed says more of the way there than of the release."""
         end = time.monotonic() + _LOOK_WITHIN_S
         while True:
             try:
-                with self._opened() as region:
-                    region.until_answered()
-                    since = region.cluster.youngest_pod()
-                    return region.seen(self.gate, since=since), region.cluster.state()
+                return look()
             except _FORESEEN as error:
                 if time.monotonic() >= end:
                     raise
@@ -150,7 +155,7 @@ class DeployedRegion:
     def deployed(self) -> Deployed:
         """Read what the stack gave out last."""
         try:
-            outputs = self._outputs()
+            outputs = self._patiently(self._outputs)
             settings = from_stack_file(stack_file(self.stack))
             return Deployed(
                 images=outputs["images"], model=str(outputs["modelDigest"]), config_hash=config_hash(settings)
