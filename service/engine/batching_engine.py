@@ -22,7 +22,6 @@ from service.engine.interface import (
     GenerationRequest,
     Health,
     ModelInfo,
-    OverloadedError,
     SamplingParams,
     Task,
 )
@@ -220,6 +219,7 @@ class BatchingEngine:
             arrived=now,
             grammar=grammar,
         )
-        if not loaded.loop.submit(request, most_queued=self._options.max_waiting):
-            raise OverloadedError(f"{self._options.max_waiting} requests are waiting already; try again later.")
+        loaded.loop.submit(
+            request, most_queued=self._options.max_waiting, most_queued_tokens=self._options.max_waiting_tokens
+        )
         return stream

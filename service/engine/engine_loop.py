@@ -13,6 +13,7 @@ from service.engine.interface import (
     EngineStats,
     FinishReason,
     GenerationFailedError,
+    OverloadedError,
 )
 from service.engine.step import Outcome
 from service.engine.text import Ended, Produced
@@ -100,20 +101,28 @@ class EngineLoop:
         self._generated_tokens = 0
         self._fruitless = 0
 
-    def submit(self, request: Request, *, most_queued: int) -> bool:
-        """Takes a request in; False when that many are queued already. From any thread.
+    def submit(self, request: Request, *, most_queued: int, most_queued_tokens: int) -> None:
+        """Takes a request in. From any thread.
+
+        Args:
+            request: admitted.
+            most_queued: requests that may wait for their turn.
+            most_queued_tokens: of their prompts, for each choice; a request that would wait alone may have more.
 
         Raises:
             EngineDeadError: the loop was stopped.
+            OverloadedError: too much waits already.
         """
         with self._wake:
             if self._stop_reason:
                 raise EngineDeadError(f"The engine does not run: {self._stop_reason}.")
             if len(self._queued) >= most_queued:
-                return False
+                raise OverloadedError(f"{most_queued} requests are waiting already; try again later.")
+            tokens = sum(map(_queued_tokens, self._queued))
+            if self._queued and tokens + _queued_tokens(request) > most_queued_tokens:
+                raise OverloadedError(f"Requests of {tokens} tokens are waiting already; try again later.")
             self._queued.add(request)
             self._post(_Arrival(request))
-            return True
 
     def give_up(self, request: Request) -> None:
         """Nobody waits for the request any more. From any thread."""
@@ -369,3 +378,8 @@ class EngineLoop:
                 message.done(error)
         for request in tuple(self._alive):
             self._finish(request)
+
+
+def _queued_tokens(request: Request) -> int:
+    """What is to be computed or looked up before all of its choices have begun."""
+    return len(request.asked.prompt_token_ids) * request.asked.sampling.n

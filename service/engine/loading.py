@@ -54,6 +54,7 @@ class BatchingEngineOptions:
     Attributes:
         max_running: choices that are computed at once.
         max_waiting: requests that may wait for their turn; more are refused.
+        max_waiting_tokens: tokens of prompts, for each choice, that may wait; more are refused.
         threads: of torch; 0 takes what the container's CPU limit allows.
         max_context_tokens: a limit below the model's own; None keeps that.
         linear_mode: how linear layers are kept and multiplied; None takes fp32 on a CPU, bf16 on a GPU. In bf16
@@ -72,6 +73,7 @@ class BatchingEngineOptions:
 
     max_running: int = 64
     max_waiting: int = 256
+    max_waiting_tokens: int = 4 * 2**20
     threads: int = 0
     max_context_tokens: int | None = None
     linear_mode: LinearMode | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from service.engine.delta_queue import DeltaQueue
     from service.engine.interface import GenerationRequest
     from service.engine.prefix_hash import HashChain
@@ -79,13 +81,15 @@ class Choice:
     Attributes:
         request: whose.
         index: which.
-        tokens: prompt and what was generated.
+        tokens: prompt and what was generated; none before it first runs, nor once it is over, so that what waits
+            and what is done hold no copies of the prompt.
         computed: how many of its first tokens have their keys and values in its blocks.
         blocks: of the cache, first to last.
         chain: hashes of its full blocks; None where none of them is to be found again.
         published: how many of its first blocks can be found by others.
         slot: its place in the runner's tables while it runs, else -1.
         begun: whether it has ever run.
+        queued: whether it waits for its turn.
         finished: it is over, as far as the engine's thread knows.
         text: what it has written; belongs to the thread that writes text.
     """
@@ -98,6 +102,7 @@ class Choice:
         "finished",
         "index",
         "published",
+        "queued",
         "request",
         "slot",
         "text",
@@ -107,15 +112,32 @@ class Choice:
     def __init__(self, request: Request, index: int, chain: HashChain | None) -> None:
         self.request = request
         self.index = index
-        self.tokens: list[int] = list(request.asked.prompt_token_ids)
+        self.tokens: list[int] = []
         self.computed = 0
         self.blocks: list[int] = []
         self.chain = chain
         self.published = 0
         self.slot = -1
         self.begun = False
+        self.queued = False
         self.finished = False
         self.text: ChoiceText | None = None
+
+    @property
+    def known(self) -> Sequence[int]:
+        """What `tokens` are, or will be when it first runs."""
+        return self.tokens if self.begun else self.request.asked.prompt_token_ids
+
+    def begin(self) -> None:
+        """It runs for the first time."""
+        self.begun = True
+        self.tokens = list(self.request.asked.prompt_token_ids)
+
+    def finish(self) -> None:
+        """It is over, and its tokens are with whoever reads them."""
+        self.finished = True
+        self.tokens = []
+        self.chain = None
 
     @property
     def pending(self) -> int:

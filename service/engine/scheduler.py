@@ -8,18 +8,24 @@ be found).
 
 Rank is the time of arrival plus a delay that grows with the priority class. Between two requests it never changes, and
 yet it is ageing: one that has waited longer than the delay goes before a newcomer of a better class, so none starves.
+
+A request of many choices gets at most half of the places while choices of others wait: those go before its next ones,
+whatever their rank.
 """
 
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from service.engine.block_pool import BlockPool
     from service.engine.request import Choice
+
+_Entry: TypeAlias = "tuple[float, int, int, Choice]"
 
 
 class Share(NamedTuple):
@@ -63,7 +69,10 @@ class Scheduler:
         self._block_size = block_size
         self._token_budget = token_budget
         self._slots = list(range(max_running - 1, -1, -1))
-        self._waiting: list[tuple[float, int, int, Choice]] = []
+        self._most_of_one = max(1, max_running // 2)
+        self._waiting: list[_Entry] = []
+        # Of those, finished ones that are still there.
+        self._dead = 0
         self._arrivals = 0
         self._running: list[Choice] = []
         self.preemptions = 0
@@ -89,13 +98,22 @@ class Scheduler:
         """Queues choices by their rank."""
         for choice in choices:
             self._arrivals += 1
+            choice.queued = True
             heapq.heappush(self._waiting, (choice.request.rank, choice.index, self._arrivals, choice))
 
     def finish(self, choice: Choice) -> None:
         """Takes a choice out, wherever it is, and frees what it holds. May be repeated."""
-        choice.finished = True
         if choice.slot >= 0:
             self._leave(choice)
+        if choice.queued:
+            choice.queued = False
+            self._dead += 1
+            # In the middle of a heap nothing can be taken out; so, not for each one.
+            if 2 * self._dead > len(self._waiting):
+                self._waiting = [entry for entry in self._waiting if entry[-1].queued]
+                heapq.heapify(self._waiting)
+                self._dead = 0
+        choice.finish()
 
     def plan(self) -> list[Share]:
         """The next step; empty when there is nothing to compute."""
@@ -151,33 +169,55 @@ class Scheduler:
 
     def _admit(self) -> Choice | None:
         """The best-ranked waiting choice with all the blocks of what it has to compute, or None if there is no room."""
-        while self._waiting and self._waiting[0][-1].finished:
+        while self._waiting and not self._waiting[0][-1].queued:
             heapq.heappop(self._waiting)
+            self._dead -= 1
         if not self._waiting or not self._slots:
             return None
-        choice = self._waiting[0][-1]
+        entry = self._next_entry()
+        choice = entry[-1]
+        known = choice.known
         # At least one token has to be computed, or there are no logits to go on with.
-        reusable = (len(choice.tokens) - 1) // self._block_size
-        found = [] if choice.chain is None else self._pool.find(choice.chain.extend(choice.tokens)[:reusable])
-        needed = self._blocks_for(len(choice.tokens)) - len(found)
+        reusable = (len(known) - 1) // self._block_size
+        found = [] if choice.chain is None else self._pool.find(choice.chain.extend(known)[:reusable])
+        needed = self._blocks_for(len(known)) - len(found)
         # Each that runs may need another block soon. Admitting into the last ones would mean preempting at once.
         if needed + len(self._running) > self._pool.available and self._running:
             self._pool.release(found)
             return None
-        heapq.heappop(self._waiting)
+        self._take_out(entry)
         choice.blocks = found + self._pool.allocate(needed)
         choice.computed = len(found) * self._block_size
         choice.published = len(found)
         choice.slot = self._slots.pop()
         self._running.append(choice)
         if choice.chain is not None:
-            self.looked_up_tokens += len(choice.tokens)
+            self.looked_up_tokens += len(known)
         self.found_tokens += choice.computed
         if not choice.begun:
-            choice.begun = True
+            choice.begin()
             if choice.index == 0:
                 choice.request.cached_tokens = choice.computed
         return choice
+
+    def _next_entry(self) -> _Entry:
+        """The best-ranked waiting choice whose request doesn't hold more than its part, or else the best-ranked."""
+        first = self._waiting[0]
+        if first[-1].request.asked.sampling.n <= self._most_of_one:
+            return first
+        held = Counter(choice.request for choice in self._running)
+        if held[first[-1].request] < self._most_of_one:
+            return first
+        fitting = (e for e in self._waiting if e[-1].queued and held[e[-1].request] < self._most_of_one)
+        return min(fitting, default=first)
+
+    def _take_out(self, entry: _Entry) -> None:
+        entry[-1].queued = False
+        if entry is self._waiting[0]:
+            heapq.heappop(self._waiting)
+        else:
+            self._waiting = [other for other in self._waiting if other is not entry]
+            heapq.heapify(self._waiting)
 
     def _leave(self, choice: Choice) -> None:
         self._running.remove(choice)

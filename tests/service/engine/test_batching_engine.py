@@ -443,6 +443,22 @@ async def test_a_full_queue_refuses_and_stopping_ends_what_runs(model_folder: Pa
     assert engine.health().state is EngineState.STOPPED
 
 
+async def test_a_queue_is_full_by_tokens_too_for_each_choice(model_folder: Path) -> None:
+    options = BatchingEngineOptions(max_running=1, max_waiting_tokens=4, cache_tokens=512, threads=1)
+    engine = BatchingEngine(model_folder, name="tiny", options=options)
+    await engine.start()
+    endless = request((1,), max_tokens=None, ignore_eos=True)
+    running = await engine.generate(endless)
+    await anext(running)
+    alone = await engine.generate(request((1, 2), n=9))
+    with pytest.raises(OverloadedError, match="18 tokens"):
+        await engine.generate(endless)
+    await alone.aclose()
+    await engine.generate(request((1,), n=3))
+    await engine.generate(endless)
+    await engine.stop()
+
+
 def _without_tensor(tensors: dict[str, torch.Tensor]) -> None:
     del tensors["model.norm.weight"]
 

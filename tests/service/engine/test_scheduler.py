@@ -124,3 +124,37 @@ def test_finishing_frees_everything_wherever_it_is(when: str) -> None:
     assert at.plan() == []
     assert at.idle
     at.check()
+
+
+def test_a_request_of_many_choices_leaves_half_of_the_places_to_those_who_wait() -> None:
+    at = scheduler(running=4, budget=64)
+    many = request(4, n=8)
+    at.add(many.choices)
+    (other,) = add(at, request(4, first=50, rank=9.0))
+    step(at)
+    assert [choice.index for choice in at.running if choice.request is many] == [0, 1, 2]
+    assert other in at.running
+    at.finish(other)
+    step(at)
+    assert {choice.request for choice in at.running} == {many}
+
+
+def test_what_was_given_up_while_it_waited_is_not_kept() -> None:
+    at = scheduler(running=1)
+    add(at, request(4))
+    step(at)
+    waiting = add(at, *(request(4, first=10 * number, rank=number) for number in range(1, 101)))
+    for choice in waiting[1:]:
+        at.finish(choice)
+    assert len(at._waiting) < 3
+    assert at.waiting == (waiting[0],)
+
+
+def test_only_what_runs_holds_a_copy_of_its_prompt() -> None:
+    at = scheduler(running=1)
+    first, second = add(at, request(4), request(4, first=50))
+    assert (first.tokens, second.tokens) == ([], [])
+    step(at)
+    assert (len(first.tokens), second.tokens) == (5, [])
+    at.finish(first)
+    assert first.tokens == []
