@@ -49,9 +49,15 @@ class GatewaySettings(ServiceSettings):
         description="seconds during which a request that no server has begun to answer is tried again",
     )
     max_resends: int = Field(
-        default=3,
+        default=1,
         ge=0,
         description="times that a request is sent again after a server that had received it went away",
+    )
+    resend_within_s: float = Field(
+        default=3.0,
+        ge=0,
+        description="seconds after which a server that goes away may have been ended by the request: it isn't sent "
+        "again then",
     )
     max_concurrent: int = Field(default=512, ge=1, description="requests in flight; more get 503 with Retry-After")
     reload_interval_s: float = Field(

@@ -5,7 +5,9 @@ so load would never spread to new pods, and it may be closed by the other side j
 cluster a connection costs a fraction of a millisecond.
 
 A request is tried again only while no byte of an answer was received. Generating twice changes nothing but the
-time it takes, so that is safe; once a byte has arrived it never happens.
+time it takes, so that is safe; once a byte has arrived it never happens. A server that goes away with a request in its
+hands may have been ended by that very request, which is not to end the next ones too: it is sent once more where the
+server went away at once, as one does that is just being stopped, and not at all where it had worked on it.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ class Upstream:
         give_up = clock() + self._settings.retry_window_s
         resends, pause_s = 0, _FIRST_PAUSE_S
         while True:
+            sent = clock()
             try:
                 response = await self._send(method, path, headers, body)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -71,8 +74,8 @@ class Upstream:
             except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
                 reason = "closed"
                 resends += 1
-                if resends > self._settings.max_resends:
-                    _log.warning("server went away", error=type(error).__name__, sent=resends)
+                if resends > self._settings.max_resends or clock() - sent > self._settings.resend_within_s:
+                    _log.warning("server went away", error=type(error).__name__, sent=resends, after_s=clock() - sent)
                     raise ApiError(
                         502,
                         "The model server went away before it answered.",

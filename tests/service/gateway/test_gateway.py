@@ -313,6 +313,26 @@ async def test_servers_that_always_go_away_are_given_up(open_door: OpenDoor) -> 
     assert (answer.status_code, answer.json()["error"]["code"], count) == (502, "upstream_closed", 3)
 
 
+@pytest.mark.parametrize(("settings", "sent"), [({}, 2), ({"RESEND_WITHIN_S": 0}, 1)])
+async def test_a_request_that_ends_servers_ends_two_of_them_at_most(
+    open_door: OpenDoor, settings: dict[str, object], sent: int
+) -> None:
+    """And one only where it had been worked on for longer than a server takes that was just being stopped."""
+    count = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        await head_of(reader)
+        count += 1
+        writer.close()
+
+    async with upstream(handle) as url:
+        door = await asyncio.to_thread(open_door, url, **settings)
+        async with door.async_client() as client:
+            answer = await client.post("/v1/completions", json=_ASK)
+    assert (answer.status_code, answer.json()["error"]["code"], count) == (502, "upstream_closed", sent)
+
+
 def test_no_server_at_all(open_door: OpenDoor) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
