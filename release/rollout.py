@@ -150,7 +150,7 @@ class Rollout:
                     f"ill before the release, and untouched: {'; '.join(ills)}. Make it well and release again, or "
                     "release to it all the same by --anyway"
                 )
-        except ReleaseError:
+        except (ReleaseError, KeyboardInterrupt):
             self._write(Rested())
             raise
         return looked

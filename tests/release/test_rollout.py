@@ -225,6 +225,21 @@ def test_a_live_driver_between_waves_does_not_rest(fleet: SimulatedFleet) -> Non
     assert len(refused) == len(PLAN.waves)
 
 
+def test_a_look_that_is_interrupted_leaves_the_rollout_at_rest(
+    fleet: SimulatedFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tests.release.simulated.SimulatedRegion.observe", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fleet.deploy(GOOD)
+    end = fleet.deploy(7)
+    assert end is not None
+    assert fleet.servers() == [7] * 4
+
+
 def test_another_engine_s_lock_condemns_nothing(fleet: SimulatedFleet) -> None:
     fleet.regions()["f1"].say("lock")
     with pytest.raises(RegionBusyError, match=r"f1 is being updated by process 7.*--resume"):
