@@ -14,11 +14,13 @@ from infra.cluster.hardening import labels, selector
 from infra.cluster.isolation import GATEWAY_ADMIN_PORT, GATEWAY_PORT, Isolation
 from infra.cluster.serving import Serving
 from infra.cluster.workload import Mount, Pod, Workload
-from infra.config import StackSettings
+from infra.config import Cloud, StackSettings
 from infra.plugin import ApiKey
 
 _NAME = "gateway"
 _START_LIMIT_S = 60
+# Google's load balancers keep a connection for 600 s, fixed; the gateway's own default is longer than others do.
+_KEEP_ALIVE: Mapping[Cloud, Mapping[str, str]] = {Cloud.GCP: {"MODELFLEET_KEEP_ALIVE_S": "620"}}
 _TLS, _KEYS = "/etc/modelfleet/tls", "/etc/modelfleet/keys"
 
 
@@ -111,6 +113,7 @@ class Gateway(pulumi.ComponentResource):
                 "MODELFLEET_KEYS_FILE": f"{_KEYS}/keys.json",
                 "MODELFLEET_MAX_BODY_BYTES": str(gateway.max_body_bytes),
                 "MODELFLEET_DRAIN_TIMEOUT_S": str(gateway.drain_timeout_s),
+                **_KEEP_ALIVE.get(self._region.cloud, {}),
             },
             ports={"https": GATEWAY_PORT, "admin": GATEWAY_ADMIN_PORT},
             probe_port="admin",

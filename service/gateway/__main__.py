@@ -61,6 +61,7 @@ async def serve(configured: GatewaySettings) -> None:
             port=configured.port,
             header_timeout_s=configured.header_timeout_s,
             keep_alive_s=configured.keep_alive_s,
+            max_connections=configured.max_connections,
             tls=certificate.context,
         ),
         listener.Listener(
@@ -69,6 +70,7 @@ async def serve(configured: GatewaySettings) -> None:
             port=configured.admin_port,
             header_timeout_s=configured.header_timeout_s,
             keep_alive_s=configured.keep_alive_s,
+            max_connections=configured.max_connections,
         ),
     ]
     watches = [

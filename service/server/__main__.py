@@ -64,6 +64,7 @@ async def serve(configured: ServerSettings) -> None:
         port=configured.port,
         header_timeout_s=configured.header_timeout_s,
         keep_alive_s=configured.keep_alive_s,
+        max_connections=configured.max_connections,
     )
     log = logs.get("server")
 

@@ -35,20 +35,28 @@ _BACKLOG = 1024
 
 
 class GuardedH11Protocol(H11Protocol):
-    """HTTP/1.1 that closes a connection whose request head doesn't arrive in time (slowloris).
+    """HTTP/1.1 whose connections end where a request's head doesn't arrive in time (slowloris), or there are too many.
+
+    A connection costs memory before it has shown a key. Beyond the limit the one that was idle for longest ends, or the
+    new one where none is idle.
 
     uvicorn bounds the idle time between two requests but not the time that the head of one may take. h11, unlike
     httptools, also bounds the head's size (64 KiB). What is no HTTP is told so in the shape of every other error.
     """
 
     header_timeout_s = 10.0
+    max_connections = 600
+    _idle_since_s = 0.0
     _head_timer: asyncio.TimerHandle | None = None
     _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Starts the clock for the first request's head."""
         super().connection_made(transport)
+        self._idle_since_s = self.loop.time()
         self._await_head()
+        if len(self.connections) > self.max_connections:
+            self._make_room()
 
     def data_received(self, data: bytes) -> None:
         """Starts the clock for a further request's head, and stops it when a head is whole."""
@@ -65,6 +73,11 @@ class GuardedH11Protocol(H11Protocol):
         """Stops the clock."""
         self._head_arrived()
         super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Idle from now on, unless the next request has come already."""
+        self._idle_since_s = self.loop.time()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what h11 can't read and closes soon after; called while its error is being handled."""
@@ -92,6 +105,14 @@ class GuardedH11Protocol(H11Protocol):
         self.loop.call_later(_CLOSE_S, self.transport.close)
         if self.transport.can_write_eof():
             self.transport.write_eof()
+
+    def _make_room(self) -> None:
+        others = (each for each in self.connections if isinstance(each, GuardedH11Protocol) and each is not self)
+        idle = (each for each in others if each._is_idle())  # noqa: SLF001 - of the same class
+        min(idle, key=lambda each: each._idle_since_s, default=self).transport.abort()  # noqa: SLF001 - likewise
+
+    def _is_idle(self) -> bool:
+        return not self.transport.is_closing() and (self.cycle is None or self.cycle.response_complete)
 
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(self.header_timeout_s, self._head_is_late)
@@ -125,6 +146,7 @@ class Listener(uvicorn.Server):
         port: int,
         header_timeout_s: float,
         keep_alive_s: int,
+        max_connections: int = GuardedH11Protocol.max_connections,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Binds the port.
@@ -137,12 +159,14 @@ class Listener(uvicorn.Server):
             keep_alive_s: that a connection is kept without a request. A client that still keeps a connection which
                 this side closes may send a request into it and get a reset: uvicorn's own 5 s are just what httpx,
                 and so the openai SDK, keeps an idle connection for.
+            max_connections: that are open at once; beyond, the one that was idle for longest is closed.
             tls: makes the port speak TLS.
 
         Raises:
             ConfigurationError: the port can't be had.
         """
-        protocol = type("ConfiguredH11Protocol", (GuardedH11Protocol,), {"header_timeout_s": header_timeout_s})
+        limits = {"header_timeout_s": header_timeout_s, "max_connections": max_connections}
+        protocol = type("ConfiguredH11Protocol", (GuardedH11Protocol,), limits)
         config = uvicorn.Config(
             app,
             http=protocol,

@@ -45,13 +45,21 @@ class ServiceSettings(BaseSettings):
         gt=0,
         description="seconds within which a request's head has to arrive",
     )
-    # Google's front ends keep a connection to a server for 600 s, fixed, and ask for more than that:
-    # cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends. CloudFront's keep it for 120 s at most.
+    # CloudFront keeps a connection to a server for 120 s at most. Google's fronts keep one for 600 s, fixed, and ask
+    # for more than that: cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends.
     keep_alive_s: int = Field(
-        default=620,
+        default=130,
         gt=0,
         description="seconds that a connection is kept without a request; longer than any client or load balancer "
-        "keeps it, because whoever closes first may close on a request that is just being sent",
+        "keeps it, because whoever closes first may close on a request that is just being sent: 620 behind Google's "
+        "load balancers",
+    )
+    # With TLS an idle one takes some 270 KB, without any key.
+    max_connections: int = Field(
+        default=600,
+        ge=1,
+        description="connections that are open at once; beyond, the one that was idle for longest is closed, or the "
+        "new one where none is idle",
     )
     drain_timeout_s: float = Field(
         default=30.0,

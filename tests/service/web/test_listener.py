@@ -13,9 +13,8 @@ from starlette.types import Receive, Scope, Send
 from service.web.listener import Listener
 from service.web.settings import ServiceSettings
 
-# What httpx keeps an idle connection for, and so do the SDKs that are built on it; and Google's front ends, which keep
-# one the longest of all that stand before a region.
-_HTTPX_S, _FRONT_END_S = 5, 600
+# What httpx keeps an idle connection for, and so do the SDKs that are built on it; and CloudFront.
+_HTTPX_S, _FRONT_END_S = 5, 120
 
 
 async def _greeting(scope: Scope, receive: Receive, send: Send) -> None:
@@ -25,8 +24,15 @@ async def _greeting(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextlib.contextmanager
-def _greeter(keep_alive_s: int) -> Generator[int]:
-    listener = Listener(_greeting, host="127.0.0.1", port=0, header_timeout_s=10, keep_alive_s=keep_alive_s)
+def _greeter(keep_alive_s: int, max_connections: int = 100) -> Generator[int]:
+    listener = Listener(
+        _greeting,
+        host="127.0.0.1",
+        port=0,
+        header_timeout_s=10,
+        keep_alive_s=keep_alive_s,
+        max_connections=max_connections,
+    )
     thread = threading.Thread(target=listener.run, args=([listener.socket],))
     thread.start()
     yield listener.socket.getsockname()[1]
@@ -83,6 +89,25 @@ def test_an_idle_connection_is_kept_for_as_long_as_it_is_told_and_no_longer() ->
         received = b"".join(iter(lambda: connection.recv(65536), b""))
 
     assert received.endswith(b"hi")
+
+
+def test_beyond_the_limit_the_connection_that_was_idle_for_longest_is_closed() -> None:
+    request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    def greeted(connection: socket.socket) -> bool:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(request)
+            return connection.recv(65536).startswith(b"HTTP/1.1 200")
+        return False
+
+    with _greeter(keep_alive_s=60, max_connections=2) as port, contextlib.ExitStack() as stack:
+        first, second, third = (
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(3)
+        )
+        # The order of arrival is that of the answers.
+        assert [greeted(third), greeted(second), greeted(first)] == [True, True, False]
+        fourth = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+        assert [greeted(fourth), greeted(second), greeted(third)] == [True, True, False]
 
 
 def test_no_client_keeps_an_idle_connection_longer_than_the_services_do() -> None:
