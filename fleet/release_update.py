@@ -24,7 +24,7 @@ TROUBLE_LIMIT_S: Final = 20.0
 _INTERRUPTED: Final = 130
 _LAST_LINES: Final = 30
 _HELD: Final = re.compile(
-    r"stack \S+ is being updated by|another `fleet`.* is changing stack|stack is currently locked by"
+    r"stack \S+ is being updated by|another `fleet`.* is changing stack|stack \S+ is in use|currently locked by"
 )
 """How a stack that somebody else holds is told: by `fleet.repair`, by `fleet.exclusive`, and by the engine itself where
 the states are in a bucket (Pulumi's pkg/backend/diy/lock.go)."""

@@ -27,6 +27,7 @@ def test_there_may_be_nothing_to_interrupt() -> None:
     [
         "error: stack local is being updated by process 7 of root@host: wait until that has ended",
         "error: another `fleet` (process 7) is changing stack local: wait until it has ended, then run this again",
+        "error: stack local is in use, or its last update was killed:",
         "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end",
     ],
 )
