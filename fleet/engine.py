@@ -155,6 +155,20 @@ class Engine:
         """Release the lock that an ended update left behind."""
         self._checked("cancel", "--yes", stack)
 
+    def check_unlocked(self, stack: str) -> None:
+        """Look whether another engine holds the stack's lock, in whatever backend; the stack exists.
+
+        A backend locks a stack before it refuses to give it a name that is taken, its own for instance.
+
+        Raises:
+            UpdateFailedError: one does; the message names process, host and time.
+        """
+        try:
+            self._checked("stack", "rename", stack, "--stack", stack)
+        except UpdateFailedError as error:
+            if "currently locked" in str(error):
+                raise
+
     def remove(self, stack: str) -> None:
         """Forget the stack; its configuration file stays."""
         self._checked("stack", "rm", "--yes", "--preserve-config", stack)

@@ -7,6 +7,7 @@ state as the next checkpoint would have had it, in one write.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,10 @@ from fleet.inventory.order import State, in_order, needs
 from fleet.inventory.scratch import ScratchStack
 from fleet.inventory.suspects import Suspect, candidates, owner_of
 from fleet.inventory.traces import CLOUDS, MadeAgain
+
+
+class StateChangedError(FleetError):
+    """Another one has written a stack's state meanwhile."""
 
 
 class PendingUnknownError(FleetError):
@@ -70,9 +75,11 @@ def settle(engine: Engine, stack: str, workplace: Path, decisions: Decisions) ->
 
     Raises:
         PendingUnknownError: of some nobody can tell; nothing was changed.
+        StateChangedError: another one writes the state; nothing was changed.
         UpdateFailedError: a cloud couldn't be asked; nothing was changed.
     """
     checkpoint = engine.export(stack, show_secrets=True)
+    decided_on = deepcopy(checkpoint["deployment"])
     deployment = checkpoint["deployment"]
     resources: list[State] = deployment.get("resources") or []
     pending = deployment.pop("pending_operations")
@@ -90,6 +97,12 @@ def settle(engine: Engine, stack: str, workplace: Path, decisions: Decisions) ->
     alive = {(each["urn"], each["id"]) for each in existing}
     gone = [each for each in ending if (each["urn"], each["id"]) not in alive]
     deployment["resources"] = with_made(_without(resources, gone), made)
+    # An update that is under way elsewhere has pending operations too. The import takes its lock, or is refused.
+    if engine.export(stack, show_secrets=True)["deployment"] != decided_on:
+        raise StateChangedError(
+            f"the state of {stack} has changed meanwhile: an update is under way somewhere, nothing was killed; "
+            "nothing was changed, wait until that has ended"
+        )
     engine.import_(stack, checkpoint)
     return Settled(settled.adopted, settled.never_made, settled.made_again, tuple(each["urn"] for each in gone))
 

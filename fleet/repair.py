@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlparse
 
 from fleet import console
 from fleet.console import FleetError
-from fleet.engine import Engine
+from fleet.engine import Engine, UpdateFailedError
 from rehearsal.guard import WORLD_VARIABLE
 from toolchain.locations import state_dir
 
@@ -43,6 +43,7 @@ def repair(
 
     Raises:
         StackLockedError: the stack is in use.
+        StateChangedError: another one writes the state.
         PendingUnknownError: no plugin can tell whether something was made.
     """
     release_lock(stack, backend)
@@ -51,6 +52,8 @@ def repair(
         return None
     if not engine.export(stack)["deployment"].get("pending_operations"):
         return None
+    if urlparse(backend).scheme != "file":
+        _check_unlocked(engine, stack)  # an update that is under way elsewhere has pending operations too
     from fleet.pending import NO_DECISIONS, settle  # noqa: PLC0415 - the clouds' tables take a third of a second
 
     settled = settle(engine, stack, workplace(engine), decisions or NO_DECISIONS)
@@ -78,6 +81,16 @@ def release_lock(stack: str, backend: str) -> None:
         console.note(f"the last update of {stack} was killed; its lock is released")
         for lock in locks:  # not `pulumi cancel`, which takes the lock of whoever came meanwhile too
             lock.unlink(missing_ok=True)
+
+
+def _check_unlocked(engine: Engine, stack: str) -> None:
+    try:
+        engine.check_unlocked(stack)
+    except UpdateFailedError as error:
+        raise StackLockedError(
+            f"stack {stack} is in use, or its last update was killed:\n{error}\nwait until that has ended; if nothing "
+            f"runs there any more, `pulumi cancel {stack}` releases it"
+        ) from None
 
 
 def _forget_pending(engine: Engine, stack: str) -> None:
@@ -140,8 +153,8 @@ def _is_dead(lock: Path) -> bool:
         return False
     try:
         program = Path(f"/proc/{pid}/exe").readlink().name
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
-    except ValueError:
+    except (OSError, ValueError):  # another user's: it is there, and can't be looked at
         return False
     return pid == os.getpid() or not program.startswith("pulumi")

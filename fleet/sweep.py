@@ -13,13 +13,24 @@ from typing import Any, Final
 from catalog import KEPT, Afterlife
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary
-from fleet.inventory.leftovers import Leftover, by_tag, known_resources, of_this_stack, related, remembered
+from fleet.inventory.leftovers import (
+    Leftover,
+    by_tag,
+    guards,
+    is_default_group,
+    known_resources,
+    of_this_stack,
+    related,
+    remembered,
+    unguessed,
+)
 from fleet.inventory.order import State
 from fleet.inventory.scratch import ScratchStack
 from fleet.inventory.suspects import Suspect, candidates
+from fleet.pending import StateChangedError
 from fleet.remains import protected
 from fleet.update_view import UpdateView
-from infra.config import Cloud, StackSettings
+from infra.config import Cloud, StackKind, StackSettings
 from rehearsal.sdk_index import sdk_version
 
 _PROVIDER_TYPE: Final = "pulumi:providers:"
@@ -33,11 +44,15 @@ class Swept:
         leftovers: what is there, by type and name.
         gone: types and ids of what the state holds and isn't there.
         unknown: URNs of what may be there and nobody can ask for, with the reason.
+        seen: the stack's deployment, secrets in plain text, that this was decided on.
+        providers: by which it was found, and can be deleted.
     """
 
     leftovers: tuple[Leftover, ...]
     gone: frozenset[tuple[str, str]]
     unknown: Mapping[str, str]
+    seen: Mapping[str, Any]
+    providers: tuple[State, ...]
 
 
 @dataclass(frozen=True)
@@ -74,28 +89,41 @@ class Sweep:
         named = {each["urn"]: f"{each['urn']}::{each['id']}" for each in providers}
         pending = [each["resource"] for each in current.get("pending_operations") or () if each["type"] == "creating"]
         begun, unknown = candidates([Suspect.of(each) for each in pending], providers, scratch)
+        known = known_resources(deployments)
         suspected = {(each["type"], each["id"]): each for each in begun}
+        tagged: set[tuple[str, str]] = set()
         for provider in providers:
             if provider["type"] == f"{_PROVIDER_TYPE}aws":
-                listed = by_tag(self.stack, self.project, provider, scratch)
+                listed = unguessed(by_tag(self.stack, self.project, provider, scratch), known)
+                tagged |= {(each["type"], each["id"]) for each in listed}
                 suspected |= {(each["type"], each["id"]): each for each in listed}
-        suspected |= {(each["type"], each["id"]): each for each in known_resources(deployments)}
+        suspected |= {(each["type"], each["id"]): each for each in known}
         held = {(each["type"], each.get("id")) for each in current.get("resources") or ()}
         existing = self._existing(list(suspected.values()), providers, named, scratch)
         ours = of_this_stack(self.stack, existing, self._others())
         # What can't be deleted at all is no leftover: the next update finds it and takes it over.
-        ours = [each for each in ours if (each["type"], each["id"]) in held or not _permanent(each["type"])]
+        ours = [
+            each
+            for each in ours
+            if (each["type"], each["id"]) in held or not (_permanent(each["type"]) or is_default_group(each))
+        ]
         guarded = set(protected({"deployment": {"resources": ours}}))
+        only_listed = frozenset(tagged)
         leftovers = (
             Leftover(
-                each["urn"], each["type"], each["id"], (each["type"], each["id"]) in held, each["urn"] in guarded, each
+                each["urn"],
+                each["type"],
+                each["id"],
+                (each["type"], each["id"]) in held,
+                each["urn"] in guarded or guards(each, only_listed),
+                each,
             )
             for each in related(_told_apart(ours))
         )
         alive = {(each["type"], each["id"]) for each in existing}
         gone = {(each["type"], each["id"]) for each in known_resources([current])} - alive
         ordered = sorted(leftovers, key=lambda each: (each.type, each.name, each.id))
-        return Swept(tuple(ordered), frozenset(gone), unknown)
+        return Swept(tuple(ordered), frozenset(gone), unknown, current, tuple(providers))
 
     def delete(
         self, scratch: ScratchStack, swept: Swept, leftovers: Sequence[Leftover], view: UpdateView
@@ -106,17 +134,40 @@ class Sweep:
             What was done; None where there was nothing to delete.
 
         Raises:
+            StateChangedError: the state isn't the one that was looked at; nothing was deleted.
+            FleetError: what a killed update was making isn't decided; nothing was deleted.
             UpdateFailedError: something couldn't be deleted; all else was.
         """
+        if self._deployment(self.stack) != swept.seen:
+            raise StateChangedError(
+                f"the state of {self.stack} has changed since this sweep looked at it: nothing was deleted; "
+                "see that nothing updates it, and sweep again"
+            )
+        self._check_decided(swept, leftovers)
         if not leftovers:
             self._take_out(set(swept.gone))
             return None
-        scratch.hold([each.state for each in leftovers], self._providers([self._deployment(self.stack)]))
+        scratch.hold([each.state for each in leftovers], swept.providers)
         try:
             return scratch.destroy(view)
         finally:
             left = {(each["type"], each.get("id")) for each in scratch.held()}
             self._take_out({*swept.gone, *({(each.type, each.id) for each in leftovers if each.in_state} - left)})
+
+    def _check_decided(self, swept: Swept, leftovers: Sequence[Leftover]) -> None:
+        """Refuse where writing the state would drop the note of something that is there, or may be, and stays."""
+        noted = {
+            each["resource"]["urn"] for each in swept.seen.get("pending_operations") or () if each["type"] == "creating"
+        }
+        doomed = {(each.type, each.id) for each in leftovers}
+        staying = [each.urn for each in swept.leftovers if not each.in_state and (each.type, each.id) not in doomed]
+        # What has the same URN as another is listed under one with a number after it.
+        there = {urn for urn in noted if any(each == urn or each.startswith(f"{urn}-") for each in staying)}
+        if undecided := sorted(there | (noted & set(swept.unknown))):
+            raise FleetError(
+                f"the last update of {self.stack} was killed while it made {undecided[0]}, and what became of that "
+                f"isn't in the state: nothing was deleted; `fleet repair {self.stack}` first"
+            )
 
     def _take_out(self, gone: set[tuple[str, str]]) -> None:
         if not gone:
@@ -177,6 +228,32 @@ class Sweep:
             for name in others
             for each in self.engine.export(name)["deployment"].get("resources") or ()
             if each.get("id")
+        )
+
+
+def check_deletable(stack: str, kind: StackKind, backend: str, *, known: bool, without_state: bool) -> None:
+    """Check that a sweep of a stack may delete.
+
+    Args:
+        stack: its name.
+        kind: its kind.
+        backend: URL of the backend that was asked.
+        known: whether that backend knows it, or an earlier state of it was given.
+        without_state: whether a person says that there is no state any more.
+
+    Raises:
+        FleetError: it is where stacks keep their state, or its state is somewhere else.
+    """
+    if kind is StackKind.STATE:
+        raise FleetError(
+            f"stack {stack} is where stacks keep their state, its own too: `fleet bootstrap {stack} --undo` moves that "
+            "to this machine and deletes the rest"
+        )
+    if not (known or without_state):
+        raise FleetError(
+            f"{backend} doesn't know stack {stack}, so all that it has would be taken for left over: set "
+            "PULUMI_BACKEND_URL to the backend that has its state, give an earlier state by --state FILE, or say by "
+            "--no-state that it has none any more"
         )
 
 

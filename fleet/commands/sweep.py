@@ -16,7 +16,8 @@ _SWEEP = """Find what a stack left in its cloud; delete it with --delete.
 
 Looks for whatever the stack's state holds, what earlier states held (a backend in a folder keeps them; give others by
 --state), and on AWS for what carries the stack's tag. Nothing of another stack is listed. Without --delete nothing is
-touched. What the state still holds is `fleet down`'s to delete; --all deletes that too. What is protected stays unless
+touched, and nothing is deleted of a stack that the backend doesn't know unless --state or --no-state is given. What the
+state still holds is `fleet down`'s to delete; --all deletes that too. What is protected stays unless
 --delete-data is given. Asks for the stack's name.
 
 Examples:
@@ -81,6 +82,7 @@ def repair(
 def sweep(
     stack: StackName,
     state: Annotated[Path | None, typer.Option(help="An exported state of earlier")] = None,
+    no_state: Annotated[bool, typer.Option("--no-state", help="With --delete: its state is lost for good")] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Delete what is found")] = False,
     everything: Annotated[bool, typer.Option("--all", help="With --delete: also what the state holds")] = False,
     delete_data: Annotated[bool, typer.Option("--delete-data", help="With --delete: also what is protected")] = False,
@@ -92,13 +94,16 @@ def sweep(
     from fleet.inventory.scratch import ScratchStack  # noqa: PLC0415
     from fleet.repair import release_lock, workplace  # noqa: PLC0415
     from fleet.stacks import Stack, stack_file  # noqa: PLC0415
-    from fleet.sweep import Sweep, provider_of, read_deployment  # noqa: PLC0415
+    from fleet.sweep import Sweep, check_deletable, provider_of, read_deployment  # noqa: PLC0415
     from fleet.update_view import UpdateView  # noqa: PLC0415
     from infra.config import Cloud  # noqa: PLC0415
 
     opened = Stack.open(stack, create=True, changes=delete)
     if opened.settings.cloud is Cloud.LOCAL:
         raise console.FleetError(f"stack {stack} is of this machine: `fleet leftovers` lists what it left")
+    if delete:
+        known = state is not None or opened.engine.exists(stack)
+        check_deletable(stack, opened.settings.kind, opened.backend, known=known, without_state=no_state)
     project = yaml.safe_load((stack_file(stack).parent / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
     further = [read_deployment(state)] if state is not None else []
     sweeping = Sweep(
@@ -120,13 +125,15 @@ def sweep(
             console.note(f"{urn}: {why}")
         if doomed:
             confirm_by_name(stack, confirm, f"{len(doomed)} resources of {stack} for good")
+        if delete and (doomed or found.gone):
             summary = sweeping.delete(scratch, found, doomed, UpdateView(console.err))
-            console.step(f"stack {stack} is swept: {summary}")
+            forgotten = f"{len(found.gone)} that were gone are out of its state"
+            console.step(f"stack {stack} is swept: {forgotten if summary is None else summary}")
     if as_json:
         console.json_result(
             {"stack": stack, "leftovers": rows, "unknown": dict(found.unknown), "deleted": [each.id for each in doomed]}
         )
     elif not rows:
         console.step(f"stack {stack} has left nothing")
-    elif not doomed:
+    elif not doomed and not delete:
         console.note(f"nothing was touched; `fleet sweep {stack} --delete` deletes what no state holds (see --help)")

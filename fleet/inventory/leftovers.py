@@ -14,11 +14,18 @@ from fleet.inventory.scratch import Question, ScratchStack
 from fleet.inventory.suspects import LIST_BY_TAG, owner_of, revealed
 from fleet.inventory.traces import CLOUDS, TRACES, ByTag
 from infra.marks import NAME_TAG, STACK_TAG
+from infra.policy.rules.data import DATA_PROTECTED
 from toolchain.provider.properties import SIGNATURE_KEY
 
 _OUTSIDE_LABELS: Final = re.compile(r"[^a-z0-9_-]")
 _ID_LENGTH: Final = 8
 """Ids of fewer characters aren't looked for in other resources' inputs: `default` says nothing."""
+_LOCK: Final = "azure-native:authorization:ManagementLock"
+"""How the types of Azure's locks begin: by each the cloud protects something that holds data."""
+_HOLDING: Final = frozenset(
+    {*DATA_PROTECTED.checks, "aws:fsx/lustreFileSystem:LustreFileSystem", "aws:route53/zone:Zone"}
+)
+"""Types whose deletion loses what no update brings back: what the policy protects, working copies, delegated zones."""
 
 
 @dataclass(frozen=True, order=True)
@@ -101,7 +108,9 @@ def _is_marked(value: Any) -> bool:
 
 
 def by_tag(stack: str, project: str, provider: State, scratch: ScratchStack) -> list[State]:
-    """List what carries a stack's tag in AWS's list, as resources of which nothing but the id is known.
+    """List what carries a stack's tag and a name of its program in AWS's list; nothing but the id is known of it.
+
+    What others make under the stack's tag, instances of a launch template for instance, has no such name.
 
     Args:
         stack: the stack.
@@ -118,10 +127,12 @@ def by_tag(stack: str, project: str, provider: State, scratch: ScratchStack) -> 
     for answer in scratch.answers(asked, [provider]):
         for entry in answer.get("resourceTagMappingLists") or ():
             arn, tags = entry["resourceArn"], entry.get("tags") or {}
+            if not tags.get(NAME_TAG):
+                continue
             for token, trace in TRACES.items():
                 if isinstance(trace, ByTag) and trace.listed and trace.fits(arn):
                     found[arn] = {
-                        "urn": f"urn:pulumi:{stack}::{project}::{token}::{tags.get(NAME_TAG) or arn}",
+                        "urn": f"urn:pulumi:{stack}::{project}::{token}::{tags[NAME_TAG]}",
                         "type": token,
                         "custom": True,
                         "id": trace.id_of(arn),
@@ -131,6 +142,38 @@ def by_tag(stack: str, project: str, provider: State, scratch: ScratchStack) -> 
                     }
                     break
     return list(found.values())
+
+
+def unguessed(listed: Sequence[State], known: Sequence[State]) -> list[State]:
+    """Leave out of a list by tag what a state knows, by its id alone: an ARN doesn't always say the type.
+
+    A network's default group is listed as any other, and a region's copy of a key as a key.
+    """
+    ids = {each["id"] for each in known}
+    return [each for each in listed if each["id"] not in ids]
+
+
+def is_default_group(state: State) -> bool:
+    """Tell whether it is a network's own security group: nobody made it, and it goes with the network.
+
+    No other has its name (docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html).
+    """
+    return (
+        state["type"] == "aws:ec2/securityGroup:SecurityGroup" and (state.get("outputs") or {}).get("name") == "default"
+    )
+
+
+def guards(state: State, listed: frozenset[tuple[str, str]]) -> bool:
+    """Tell whether a resource is kept although nothing says that it is protected.
+
+    Args:
+        state: the resource.
+        listed: type and id of what only a list by tag knows: no state is left that says whether it was protected, so
+            whatever holds data or keys counts as protected.
+    """
+    if state["type"].startswith(_LOCK):
+        return True
+    return (state["type"], state["id"]) in listed and state["type"] in _HOLDING
 
 
 def related(resources: Sequence[State]) -> list[State]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fleet.engine import Engine
-from fleet.pending import Settled
+from fleet.pending import Settled, StateChangedError
 from fleet.repair import StackLockedError, repair
 from toolchain.flavour import Flavour
 from toolchain.pulumi_home import pulumi_environment
@@ -53,6 +53,16 @@ def dead_pid() -> int:
     return process.pid
 
 
+def note_pending(backend: Path) -> str:
+    (file,) = backend.rglob("e2e-repair.json")  # an import would drop what is pending
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    urn = "urn:pulumi:e2e-repair::modelfleet::modelfleet:access:ApiKey::key"
+    resource = {"urn": urn, "type": "modelfleet:access:ApiKey", "custom": True, "inputs": {}}
+    stored["checkpoint"]["latest"]["pending_operations"] = [{"resource": resource, "type": "creating"}]
+    file.write_text(json.dumps(stored), encoding="utf-8")
+    return urn
+
+
 @pytest.mark.parametrize("pid", [dead_pid(), os.getppid()], ids=["a dead process", "a program that is no engine"])
 def test_a_dead_holder_s_lock_is_released(engine: Engine, tmp_path: Path, pid: int) -> None:
     file = lock(tmp_path / "backend", pid)
@@ -70,13 +80,44 @@ def test_a_lock_of_another_machine_is_left_alone_and_told(engine: Engine, tmp_pa
 
 @pytest.mark.parametrize("adopts", [True, False], ids=["a stack of our plugins", "a stack of a cloud"])
 def test_pending_operations_are_forgotten_where_plugins_adopt(engine: Engine, tmp_path: Path, adopts: bool) -> None:
-    (file,) = (tmp_path / "backend").rglob("e2e-repair.json")  # an import would drop what is pending
-    stored = json.loads(file.read_text(encoding="utf-8"))
-    urn = "urn:pulumi:e2e-repair::modelfleet::modelfleet:access:ApiKey::key"
-    resource = {"urn": urn, "type": "modelfleet:access:ApiKey", "custom": True, "inputs": {}}
-    stored["checkpoint"]["latest"]["pending_operations"] = [{"resource": resource, "type": "creating"}]
-    file.write_text(json.dumps(stored), encoding="utf-8")
-
+    urn = note_pending(tmp_path / "backend")
     settled = repair(engine, "e2e-repair", backend=(tmp_path / "backend").as_uri(), adopts=adopts)
     assert not engine.export("e2e-repair")["deployment"].get("pending_operations")
     assert settled is None if adopts else settled == Settled(made_again=(urn,))
+
+
+def test_a_process_that_can_t_be_looked_at_lives(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = lock(tmp_path / "backend", 1)
+
+    def refuse(path: Path) -> Path:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(Path, "readlink", refuse)
+    with pytest.raises(StackLockedError):
+        repair(engine, "e2e-repair", backend=(tmp_path / "backend").as_uri(), adopts=True)
+    assert file.exists()
+
+
+def test_an_update_elsewhere_is_not_settled(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note_pending(tmp_path / "backend")
+    told = engine.export("e2e-repair", show_secrets=True)
+    later = json.loads(json.dumps(told))
+    later["deployment"]["pending_operations"] = []
+    answers = iter([told, told, later])
+    monkeypatch.setattr(engine, "export", lambda *_, **__: next(answers))
+    with pytest.raises(StateChangedError, match="under way"):
+        repair(engine, "e2e-repair", backend=(tmp_path / "backend").as_uri(), adopts=False)
+
+
+def test_a_bucket_s_lock_is_seen_before_anything_is_asked(engine: Engine, tmp_path: Path) -> None:
+    note_pending(tmp_path / "backend")
+    file = lock(tmp_path / "backend", dead_pid(), "elsewhere")
+    with pytest.raises(StackLockedError, match=r"(?s)elsewhere.*pulumi cancel e2e-repair"):
+        repair(engine, "e2e-repair", backend="s3://a-bucket", adopts=False)
+    assert engine.export("e2e-repair")["deployment"]["pending_operations"]
+    file.unlink()
+    engine.check_unlocked("e2e-repair")
+    assert engine.export("e2e-repair")["deployment"]["pending_operations"]
+    assert engine.exists("e2e-repair")
