@@ -26,7 +26,8 @@ class PoolingRunner:
     """Implements `service.engine.step.Runner`.
 
     A long text comes in several steps, so what is pooled over more than its last token is summed by slot. A sum begins
-    where the text does: nothing of such a text may come from the prefix cache, which keeps no hidden states.
+    where the text does: nothing of such a text may come from the prefix cache, which keeps no hidden states. A step may
+    be run again, so each slot keeps the sum before its last part too, and where that part began.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class PoolingRunner:
         self._cache = cache
         size = (slots, decoder.description.hidden_size)
         self._sums = torch.zeros(size, dtype=torch.float32, device=decoder.device)
+        self._sums_before = torch.zeros_like(self._sums)
+        self._began_at = [0] * slots
 
     def run(self, step: Step) -> list[Outcome]:
         """See `Runner.run`."""
@@ -59,11 +62,19 @@ class PoolingRunner:
                 case PoolingMode.CLS if begins:
                     self._sums[slot] = states[first]
                 case PoolingMode.MEAN:
-                    part = states[first:last].sum(dim=0)
-                    self._sums[slot] = part if begins else self._sums[slot] + part
+                    self._add(int(slot), states[first:last].sum(dim=0), first_position=int(length - (last - first)))
         ends = {int(row): int(length) for row, length in zip(step.query_starts[1:] - 1, step.context_lens, strict=True)}
         lengths = [ends[int(row)] for row in step.logit_rows]
         return [self._outcome(int(slot), length) for slot, length in zip(step.sampled_slots, lengths, strict=True)]
+
+    def _add(self, slot: int, part: torch.Tensor, *, first_position: int) -> None:
+        """Adds a part to a text's sum, or replaces it where the same part was added already."""
+        if first_position == 0:
+            self._sums_before[slot] = 0.0
+        elif first_position != self._began_at[slot]:
+            self._sums_before[slot] = self._sums[slot]
+        self._began_at[slot] = first_position
+        self._sums[slot] = self._sums_before[slot] + part
 
     def _outcome(self, slot: int, length: int) -> Outcome:
         pooled = self._sums[slot] / length if self._mode is PoolingMode.MEAN else self._sums[slot]

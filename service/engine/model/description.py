@@ -163,6 +163,8 @@ def read_description(folder: Path, *, pools: bool = False) -> DecoderDescription
         ModelLoadError: ``config.json`` is missing, malformed, or asks for what this engine can't run; names it.
     """
     architecture = _architecture(folder / "config.json", pools=pools)
+    if pools:
+        _refuse_own_code(folder / "config.json")
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # noqa: BLE001 - transformers' config classes raise many kinds
@@ -185,6 +187,20 @@ def _architecture(path: Path, *, pools: bool) -> str:
             f"config.json: architecture {architecture} is not supported; supported are {', '.join(sorted(_FAMILIES))}"
         )
     return architecture
+
+
+def _refuse_own_code(path: Path) -> None:
+    """Embedding models that bring code of their own mostly do so to attend in both directions.
+
+    Their architecture is called as the one that they changed. One that brings none, or says that it attends to what
+    came before only, is what its architecture says.
+    """
+    content = json.loads(path.read_text("utf-8"))
+    if content.get("auto_map") and content.get("is_causal") is not True:
+        raise ModelLoadError(
+            "config.json: auto_map is not supported: the model brings code of its own, which may attend in both "
+            "directions; state `is_causal: true` where it doesn't"
+        )
 
 
 def describe(config: PretrainedConfig, architecture: str) -> DecoderDescription:

@@ -22,6 +22,7 @@ from service.engine.interface import (
     UnsupportedTaskError,
 )
 from service.engine.loading import BatchingEngineOptions
+from service.engine.pooling_runner import PoolingRunner
 from tests.service.engine.pooling_models import make_pooling_model, pooled
 from tests.service.engine.tiny_models import CONTEXT_TOKENS, VOCABULARY, tiny_model
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from service.engine.interface import Delta, EngineStats
+    from service.engine.step import Outcome, Step
 
 _MEAN = {"embedding_dimension": 32, "pooling_mode": "mean"}
 _LAST = {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": False, "pooling_mode_lasttoken": True}
@@ -111,6 +113,34 @@ def test_a_last_tokens_vector_may_begin_with_what_another_text_has_computed(tmp_
     assert hits == [96, 0]
 
 
+def test_code_of_its_own_is_left_out_where_the_model_says_that_it_is_causal(tmp_path: Path) -> None:
+    """Its own code is never run."""
+    own = {"AutoModel": "modeling.Own"}
+    folder = make_pooling_model(tmp_path / "model", "qwen3", pooling=_LAST, auto_map=own, is_causal=True)
+
+    (delta,) = _embed(folder, [(3, 4)], BatchingEngineOptions(threads=1, cache_tokens=CONTEXT_TOKENS))
+
+    assert delta.embedding is not None
+    np.testing.assert_allclose(delta.embedding, pooled("qwen3", (3, 4), "lasttoken"), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["mean", "cls", "lasttoken"])
+def test_steps_that_are_run_again_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    """As after one that failed half-way."""
+    once = PoolingRunner.run
+
+    def twice(runner: PoolingRunner, step: Step) -> list[Outcome]:
+        once(runner, step)
+        return once(runner, step)
+
+    monkeypatch.setattr(PoolingRunner, "run", twice)
+    folder = make_pooling_model(tmp_path / "model", "qwen3", pooling={"pooling_mode": mode})
+
+    for delta, prompt in zip(_embed(folder, _PROMPTS, _TIGHT), _PROMPTS, strict=True):
+        assert delta.embedding is not None
+        np.testing.assert_allclose(delta.embedding, pooled("qwen3", prompt, mode), rtol=1e-4, atol=1e-5)
+
+
 def test_a_whole_context_is_read_and_no_more(tmp_path: Path) -> None:
     folder = make_pooling_model(tmp_path / "model", "qwen3", pooling=_MEAN)
     (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 100, "do_lower_case": False}))
@@ -153,6 +183,7 @@ def test_what_a_model_is_not_made_for_is_refused(tmp_path: Path) -> None:
         (_MEAN | {"include_prompt": False}, {}, "include_prompt"),
         ({"pooling_mode": 3}, {}, "1_Pooling/config.json: pooling_mode: Input should be a valid string"),
         (_MEAN, {"is_causal": False}, "is_causal"),
+        (_MEAN, {"auto_map": {"AutoModel": "modeling.Own"}}, "auto_map"),
         (_MEAN, {"matryoshka_dimensions": [64]}, "matryoshka_dimensions"),
         (_MEAN, {"architectures": ["BertModel"]}, "BertModel is not supported"),
     ],
