@@ -6,7 +6,7 @@ undoing that was interrupted is taken up where it was; so is a bootstrap that ne
 """
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,19 +62,48 @@ class Undo:
         else:
             self._lift(self.engine)  # of a bootstrap that never came to its end
         left = remains(self.engine.export(self.stack))
+        if kept_in:
+            self._refuse(self._there(kept_in).others(self.stack), kept_in)  # who came meanwhile
+        elif made := self._made_backend():
+            self._look_again(made)
         console.step(f"stack {self.stack}: everything is deleted, by its state in {self.folder}")
         summary = self.destroy(self.engine)
         self._forget(left)
         return summary, left
 
-    def _move_out(self, kept_in: str) -> None:
-        there = self.engine.with_environment(self.backends.environment(StateBackend(kept_in, "")))
-        if others := there.others(self.stack):
+    def _there(self, kept_in: str) -> Engine:
+        return self.engine.with_environment(self.backends.environment(StateBackend(kept_in, "")))
+
+    def _made_backend(self) -> str:
+        """Name the bucket that this state's stack has made; empty where it made none."""
+        return str(self.engine.outputs(self.stack).get("backend") or "")
+
+    def _look_again(self, kept_in: str) -> None:
+        """Look what has come into the bucket since an undoing, or a bootstrap, was interrupted."""
+        try:
+            others = self._there(kept_in).others(self.stack)
+        except UpdateFailedError as error:
+            # The bucket, or the right to read it, may be deleted already: that must not keep the rest for ever.
+            console.note(f"{kept_in} can't be read any more, so nobody knows whether it keeps other states: {error}")
+        else:
+            self._refuse(others, kept_in)
+
+    def _refuse(self, others: Sequence[str], kept_in: str) -> None:
+        """Refuse while the bucket keeps other stacks' states.
+
+        Raises:
+            FleetError: it does.
+        """
+        if others:
             raise FleetError(
                 f"{kept_in} keeps the states of other stacks ({', '.join(others)}), which would be lost with it: take "
                 "those down first (`fleet down STACK --delete-data`), or move them to another backend (`pulumi stack "
                 "export` here, `pulumi stack import` there, `pulumi stack rm --force STACK` here)"
             )
+
+    def _move_out(self, kept_in: str) -> None:
+        there = self._there(kept_in)
+        self._refuse(there.others(self.stack), kept_in)
         self._lift(there)
         console.step(f"the state of {self.stack} moves from {kept_in} to {self.folder}")
         if not self.engine.exists(self.stack):

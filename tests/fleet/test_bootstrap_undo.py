@@ -55,6 +55,10 @@ class One:
     def others(self, stack: str) -> list[str]:
         return sorted(set(self._here) - {stack})
 
+    def outputs(self, stack: str) -> Mapping[str, str]:
+        del stack
+        return {"backend": BUCKET}
+
     def exists(self, stack: str) -> bool:
         return stack in self._here
 
@@ -144,6 +148,15 @@ def test_what_was_interrupted_is_taken_up_from_here(folder: Path, file: Path, *,
     undo(backends, folder, file).run()
     assert [operation for operation, _ in backends.done] == ["lift", "destroy"] if protect else ["destroy"]
     assert not folder.exists()
+
+
+def test_a_stack_that_came_while_it_was_interrupted_is_seen(folder: Path, file: Path) -> None:
+    file.write_text(FILE, encoding="utf-8")
+    kept = {folder.as_uri(): {"azure-state": state(protect=False)}, BUCKET: {"azure-state": {}, "other/one": {}}}
+    backends = Backends(kept)
+    with pytest.raises(FleetError, match=r"states of other stacks \(other/one\)"):
+        undo(backends, folder, file).run()
+    assert backends.done == []
 
 
 def test_there_is_nothing_to_undo_twice(folder: Path, file: Path) -> None:
