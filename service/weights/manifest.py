@@ -149,12 +149,16 @@ def verify_file(path: Path, entry: FileEntry, *, name: str) -> None:
 
     Raises:
         CorruptFileError: missing, not a plain file, or of another size or SHA-256; names the file.
+        WeightsError: it can't be read (the disk is broken, say); names it too.
     """
-    if path.is_symlink() or not path.is_file():
-        raise CorruptFileError(f"{name}: the manifest lists it, but {path} is no regular file")
-    size_bytes = path.stat().st_size
-    if size_bytes != entry.size_bytes:
-        raise CorruptFileError(f"{name}: {size_bytes} bytes, the manifest says {entry.size_bytes}")
-    actual = sha256_of(path)
+    try:
+        if path.is_symlink() or not path.is_file():
+            raise CorruptFileError(f"{name}: the manifest lists it, but {path} is no regular file")
+        size_bytes = path.stat().st_size
+        if size_bytes != entry.size_bytes:
+            raise CorruptFileError(f"{name}: {size_bytes} bytes, the manifest says {entry.size_bytes}")
+        actual = sha256_of(path)
+    except OSError as error:
+        raise WeightsError(f"{name}: {path} can't be read: {error.strerror}") from None
     if actual != entry.sha256:
         raise CorruptFileError(f"{name}: sha256 is {actual}, the manifest says {entry.sha256}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -263,10 +264,22 @@ async def _fetch_files(
         async with asyncio.TaskGroup() as group:
             for path, entry in manifest.files.items():
                 group.create_task(one(path, entry))
-    except* WeightsError as failures:
-        raise failures.exceptions[0] from None
-    except* (BaseError, OSError) as failures:
-        raise WeightsError(f"{uri}: {_first_line(failures.exceptions[0])}") from None
+    except ExceptionGroup as failures:
+        # Those that came later mostly follow from the first.
+        raise _told(failures.exceptions[0], uri, staging.parent) from None
+
+
+def _told(error: Exception, uri: str, cache_dir: Path) -> Exception:
+    """What ended a fetch, as this module raises it."""
+    match error:
+        case WeightsError():
+            return error
+        case OSError(errno=errno.ENOSPC):
+            return InsufficientSpaceError(f"{cache_dir}: the disk became full; what came is kept for the next fetch")
+        case BaseError() | OSError():
+            return WeightsError(f"{uri}: {_first_line(error)}")
+        case _:
+            return error
 
 
 async def _fetch_file(

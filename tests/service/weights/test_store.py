@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from service.weights import manifest
 from service.weights import store as store_module
 from service.weights.manifest import MANIFEST_NAME, CorruptFileError, Manifest, ManifestError, WeightsError
 from service.weights.store import InsufficientSpaceError, fetch, publish
@@ -189,6 +191,42 @@ def test_places_that_are_none_are_refused(uri: str, tmp_path: Path) -> None:
 def test_an_empty_place_is_told_apart(place: str, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"holds no manifest\.json|no such folder"):
         fetch(place, tmp_path / "cache")
+
+
+def test_a_disk_that_becomes_full_is_told_by_its_folder(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    publish(model, (tmp_path / "bucket").as_uri())
+    monkeypatch.setattr(store_module, "_append", full)
+    with pytest.raises(InsufficientSpaceError, match=f"{tmp_path / 'cache'}: the disk became full"):
+        fetch((tmp_path / "bucket").as_uri(), tmp_path / "cache")
+
+
+async def test_of_several_failures_the_first_is_told(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever kinds they are of."""
+
+    async def fail(_: object, path: str, *__: object) -> None:
+        raise OSError(errno.EIO, "broken") if path == "config.json" else CorruptFileError(path)
+
+    monkeypatch.setattr(store_module, "_fetch_file", fail)
+    store = store_module.LocalStore(model)
+    with pytest.raises(WeightsError, match=r"file:///m: .*broken"):
+        await store_module._fetch_files(store, "file:///m", Manifest.of_folder(model), tmp_path, lambda _: None)
+
+
+def test_a_file_that_cannot_be_read_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error")
+
+    entry = Manifest.of_folder(model).files["config.json"]
+    monkeypatch.setattr(manifest, "sha256_of", broken)
+    with pytest.raises(WeightsError, match=r"config\.json: .* can't be read: Input/output error"):
+        manifest.verify_file(model / "config.json", entry, name="config.json")
 
 
 def test_a_full_disk_is_told_before_it_is_full(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
