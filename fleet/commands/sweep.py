@@ -135,5 +135,5 @@ def sweep(
         )
     elif not rows:
         console.step(f"stack {stack} has left nothing")
-    elif not doomed and not delete:
+    elif not (doomed or (delete and found.gone)):
         console.note(f"nothing was touched; `fleet sweep {stack} --delete` deletes what no state holds (see --help)")
