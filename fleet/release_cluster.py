@@ -188,6 +188,8 @@ def troubles(pod: Mapping[str, Any]) -> Iterator[PodTrouble]:
     """Give the containers of a pod that wait for what won't come by itself."""
     status, spec = pod.get("status") or {}, pod.get("spec") or {}
     images = {each["name"]: each["image"] for key in ("initContainers", "containers") for each in spec.get(key) or ()}
+    if pod["metadata"].get("deletionTimestamp"):
+        return  # it is on its way out: a bad release's pod outlives the way back by its grace period
     for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
         waits = (container.get("state") or {}).get("waiting") or {}
         if waits.get("reason") in TROUBLES:

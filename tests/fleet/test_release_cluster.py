@@ -28,6 +28,12 @@ def test_a_container_that_only_starts_is_in_no_trouble() -> None:
     assert list(troubles({"metadata": {"name": "pending"}})) == []
 
 
+def test_a_bad_pod_on_its_way_out_is_no_trouble() -> None:
+    leaving = pod(waiting={"reason": "ImagePullBackOff"})
+    leaving["metadata"] = {**leaving["metadata"], "deletionTimestamp": "2026-11-21T22:00:00Z"}
+    assert list(troubles(leaving)) == []
+
+
 def test_only_pods_of_the_newest_template_count_as_ready() -> None:
     status = {"observedGeneration": 4, "updatedReplicas": 1, "readyReplicas": 2}
     deployment = {"metadata": {"name": "server", "generation": 4}, "spec": {"replicas": 2}, "status": status}
