@@ -151,10 +151,6 @@ class Engine:
         """Replace the stack's checkpoint."""
         self._checked("stack", "import", "--stack", stack, stdin=json.dumps(checkpoint))
 
-    def cancel(self, stack: str) -> None:
-        """Release the lock that an ended update left behind."""
-        self._checked("cancel", "--yes", stack)
-
     def check_unlocked(self, stack: str) -> None:
         """Look whether another engine holds the stack's lock, in whatever backend; the stack exists.
 
@@ -213,18 +209,42 @@ class Engine:
             return done
 
     def _checked(self, *arguments: str, stdin: str | None = None) -> str:
-        done = subprocess.run(
+        """Run a short command to its end: it may be writing, and a terminal's Ctrl-C would end it in the middle."""
+        with subprocess.Popen(
             [self._program, *arguments, "--non-interactive"],
             cwd=self._project,
             env=self._environment,
-            input=stdin,
-            capture_output=True,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise UpdateFailedError(f"`pulumi {' '.join(arguments)}` failed:\n{(done.stderr or done.stdout).strip()}")
-        return done.stdout
+            start_new_session=True,
+        ) as process:
+            printed, errors = _communicate(process, stdin)
+        if process.returncode != 0:
+            raise UpdateFailedError(f"`pulumi {' '.join(arguments)}` failed:\n{(errors or printed).strip()}")
+        return printed
+
+
+def _communicate(process: "subprocess.Popen[str]", stdin: str | None) -> tuple[str, str]:
+    """Give all that it prints. The first Ctrl-C counts when it has ended, the second ends it.
+
+    Raises:
+        KeyboardInterrupt: there was one.
+    """
+    interrupt: KeyboardInterrupt | None = None
+    while True:
+        try:
+            said = process.communicate(None if interrupt else stdin)
+        except KeyboardInterrupt as latest:
+            if interrupt is not None:
+                process.kill()
+                raise
+            interrupt = latest
+            continue
+        if interrupt is not None:
+            raise interrupt
+        return said
 
 
 def _wait(process: "subprocess.Popen[str]", printed: list[str]) -> bool:

@@ -61,6 +61,22 @@ def repair(
     return settled
 
 
+def complete_files(backend: str) -> None:
+    """Remove what an engine that was killed had begun to write about its files, which none can read from then on.
+
+    Beside each file of a file backend the engine keeps one of its attributes (content type, checksum), and writes that
+    in place; it does without one that is missing, but ends with "EOF" at an empty one, whatever stack it was asked for.
+
+    Args:
+        backend: URL of the state backend; others keep whole files only.
+    """
+    url = urlparse(backend)
+    if url.scheme == "file":
+        for attributes in (Path(unquote(url.path)) / ".pulumi").rglob("*.attrs"):
+            if attributes.stat().st_size == 0:
+                attributes.unlink(missing_ok=True)
+
+
 def release_lock(stack: str, backend: str) -> None:
     """Remove the locks of dead engines of this host.
 

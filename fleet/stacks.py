@@ -18,7 +18,7 @@ from fleet.phases import PhasedUpdate, holds_objects, with_its_way
 from fleet.policies import policy_arguments
 from fleet.rehearsed import rehearsed_world
 from fleet.remains import Remainder, listed, protected, remains, to_record
-from fleet.repair import release_lock, repair
+from fleet.repair import complete_files, release_lock, repair
 from fleet.run_config import RunConfig
 from fleet.runner_disk import check_backend_lasts, check_secrets_last
 from fleet.tunnel import TunnelRecords
@@ -143,6 +143,7 @@ class Stack:
             StackUnknownError: it doesn't, and that is an error.
             FlavourMismatchError: other plugins made it.
         """
+        complete_files(self.backend)
         if self.engine.exists(self.name):
             check_flavour(self.backend, self.name, self.flavour)
             return True
@@ -164,6 +165,7 @@ class Stack:
     def withdraw(self) -> None:
         """Take back what `begin` did, the half of it too; the engine refuses where there are resources."""
         release_lock(self.name, self.backend)
+        complete_files(self.backend)
         if self.engine.exists(self.name):
             self.engine.remove(self.name)
         self._forget()

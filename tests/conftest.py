@@ -1,5 +1,6 @@
 """What has to be set before any test imports anything."""
 
+import faulthandler
 import os
 import signal
 from pathlib import Path
@@ -17,3 +18,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Tests that run in a workflow work on stacks of their own, on the runner's disk (`fleet/runner_disk.py`).
 os.environ.pop("GITHUB_ACTIONS", None)
+
+# Within which the interpreter has to end once all is told; a thread that waits for ever would keep it, and its caller.
+_END_S = 60
+_STANDARD_ERROR = 2
+
+
+def pytest_unconfigure() -> None:
+    """Ends a run that a test left something behind in, and says what: the stacks of its threads."""
+    faulthandler.dump_traceback_later(_END_S, exit=True, file=_STANDARD_ERROR)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from fleet.authorities import authority_file
+from fleet.engine import UpdateFailedError
 from fleet.exclusive import StackBusyError, exclusive
 from fleet.leftovers import kept_by_ended_stacks, remove_kept
 from fleet.run_config import run_config_file
@@ -96,6 +97,18 @@ def test_a_stack_whose_making_was_killed_is_made(unmade: Unmade) -> None:
     with Stack.for_preview(unmade.name):
         assert unmade.left()
     assert unmade.left() == []
+
+
+def test_what_an_engine_was_killed_in_the_middle_of_writing_stops_no_other(unmade: Unmade) -> None:
+    opened = Stack.open(unmade.name, create=True)
+    opened.begin()
+    attributes = list((unmade.state / "pulumi" / "backend").rglob("*.attrs"))
+    assert attributes
+    for each in attributes:
+        each.write_bytes(b"")
+    with pytest.raises(UpdateFailedError, match="EOF"):
+        opened.engine.exists(unmade.name)
+    assert Stack.open(unmade.name, create=False).engine.exists(unmade.name)
 
 
 def test_one_that_is_there_stays(unmade: Unmade) -> None:

@@ -44,10 +44,14 @@ def write_keys(path: Path, **keys: str) -> Path:
         {"id": f"k-{tenant}", "tenant": tenant, "sha256": hashlib.sha256(key.encode()).hexdigest()}
         for tenant, key in keys.items()
     ]
+    return replace(path, json.dumps({"keys": entries}))
+
+
+def replace(path: Path, text: str) -> Path:
+    """At once: a file that is written in place is seen empty first, and counted as one change more."""
     new = path.with_suffix(".new")
-    new.write_text(json.dumps({"keys": entries}))
-    new.replace(path)
-    return path
+    new.write_text(text)
+    return new.replace(path)
 
 
 class Door:
@@ -222,7 +226,7 @@ def test_keys_and_certificate_are_re_read(server: ServiceProcess, start_service:
         write_keys(open_door.keys, demo="mf-new-key")
         eventually(lambda: old.get("/v1/models").status_code == 401)
         assert new.get("/v1/models").status_code == 200
-        open_door.keys.write_text("{broken")
+        replace(open_door.keys, "{broken")
         eventually(lambda: door.metric("modelfleet_gateway_reloads_total") == 2)
         assert new.get("/v1/models").status_code == 200
     make_certificate(tmp_path / "tls")

@@ -35,9 +35,11 @@ def _greeter(keep_alive_s: int, max_connections: int = 100) -> Generator[int]:
     )
     thread = threading.Thread(target=listener.run, args=([listener.socket],))
     thread.start()
-    yield listener.socket.getsockname()[1]
-    listener.should_exit = True
-    thread.join()
+    try:
+        yield listener.socket.getsockname()[1]
+    finally:
+        listener.should_exit = True
+        thread.join()
 
 
 @pytest.fixture
@@ -101,13 +103,18 @@ def test_beyond_the_limit_the_connection_that_was_idle_for_longest_is_closed() -
         return False
 
     with _greeter(keep_alive_s=60, max_connections=2) as port, contextlib.ExitStack() as stack:
-        first, second, third = (
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(3)
-        )
-        # The order of arrival is that of the answers.
-        assert [greeted(third), greeted(second), greeted(first)] == [True, True, False]
-        fourth = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
-        assert [greeted(fourth), greeted(second), greeted(third)] == [True, True, False]
+
+        def another() -> socket.socket:
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            assert greeted(connection)
+            return connection
+
+        first, second = another(), another()
+        assert greeted(first)
+        third = another()
+        assert [greeted(second), greeted(third), greeted(first)] == [False, True, True]
+        fourth = another()
+        assert [greeted(third), greeted(first), greeted(fourth)] == [False, True, True]
 
 
 def test_no_client_keeps_an_idle_connection_longer_than_the_services_do() -> None:
