@@ -1,13 +1,10 @@
 """Reads a catalogue file into machines: its shape, and what one key alone can't say."""
 
-import json
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from catalog.data_file import DataFile, MachineEntry, SourceEntry
 from catalog.machine import Gpu, Interconnect, Machine, Price, Quota, Source
-from documents import Finding, SettingsError, YamlDocument, explain
+from documents import Finding, SettingsError, YamlDocument
 
 
 def read(file: Path, cloud: str) -> dict[str, Machine]:
@@ -16,13 +13,8 @@ def read(file: Path, cloud: str) -> dict[str, Machine]:
     Raises:
         SettingsError: it says something wrong: all findings at once.
     """
-    document = YamlDocument.read(file)
-    # Dates and numbers as YAML knows them become what JSON would hold, so that one strictness fits all files.
-    content = json.loads(json.dumps(document.content, default=str))
-    try:
-        data = DataFile.model_validate(content)
-    except ValidationError as error:
-        raise explain(error, DataFile, file=document.file, lines=document.lines, namespace="") from error
+    document = YamlDocument.read(file).as_json()
+    data = document.as_model(DataFile)
     found: dict[str, Machine] = {}
     problems: list[Finding] = []
     for index, entry in enumerate(data.machines):

@@ -5,19 +5,18 @@ thing the later one counts. A price that only another region has is given as tha
 was found for is None: unknown, never a guess.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from catalog.data_file import SourceEntry
 from catalog.machine import Source
 from catalog.machines import CLOUDS, machines
-from documents import FileModel, Finding, SettingsError, YamlDocument, explain
+from documents import FileModel, Finding, SettingsError, YamlDocument
 
 PRICES_FOLDER = Path(__file__).parent / "data" / "prices"
 
@@ -148,13 +147,8 @@ def read_book(cloud: str, files: Iterable[Path]) -> PriceBook:
 
 
 def _read(file: Path) -> PriceFile:
-    document = YamlDocument.read(file)
-    # Dates become what JSON would hold, as the models ask for.
-    content = json.loads(json.dumps(document.content, default=str))
-    try:
-        data = PriceFile.model_validate(content)
-    except ValidationError as error:
-        raise explain(error, PriceFile, file=document.file, lines=document.lines, namespace="") from error
+    document = YamlDocument.read(file).as_json()
+    data = document.as_model(PriceFile)
     problems = [
         Finding(document.file, document.lines.get(("prices", index, "source")), f"prices[{index}].{key}", text)
         for index, entry in enumerate(data.prices)

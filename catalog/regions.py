@@ -50,13 +50,7 @@ def known_residences() -> frozenset[str]:
 
 @cache
 def _regions() -> "RegionsFile":
-    from pydantic import ValidationError  # noqa: PLC0415 - with the file's shape: see there
+    from catalog.data_file import RegionsFile  # noqa: PLC0415 - pydantic, with the file's shape: see there
+    from documents import YamlDocument  # noqa: PLC0415 - likewise
 
-    from catalog.data_file import RegionsFile  # noqa: PLC0415
-    from documents import YamlDocument, explain  # noqa: PLC0415
-
-    document = YamlDocument.read(_FILE)
-    try:
-        return RegionsFile.model_validate(document.content)
-    except ValidationError as error:
-        raise explain(error, RegionsFile, file=document.file, lines=document.lines, namespace="") from error
+    return YamlDocument.read(_FILE).as_model(RegionsFile)

@@ -1,12 +1,16 @@
 """A YAML file with the line of every key, so that a mistake can be shown where it stands."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
-from documents.findings import Finding, Lines, Path, SettingsError
+from documents.findings import Finding, Lines, Path, SettingsError, explain
+
+Model = TypeVar("Model", bound=BaseModel)
 
 # LibYAML reads ten times as fast as Python does; not every build of the package has it.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -57,6 +61,21 @@ class YamlDocument:
         except yaml.YAMLError as error:  # a character that YAML doesn't allow has no line
             raise SettingsError([Finding(file, None, "", f"not YAML: {str(error).splitlines()[0]}")]) from error
         return cls(file, {} if content is None else content, _lines_of(node))
+
+    def as_json(self) -> "YamlDocument":
+        """Give the same with what JSON would hold: a date, which YAML knows, becomes text."""
+        return replace(self, content=json.loads(json.dumps(self.content, default=str)))
+
+    def as_model(self, model: type[Model]) -> Model:
+        """Take it for what a model describes.
+
+        Raises:
+            SettingsError: the model finds mistakes: all of them, each with its line.
+        """
+        try:
+            return model.model_validate(self.content)
+        except ValidationError as error:
+            raise explain(error, model, file=self.file, lines=self.lines, namespace="") from error
 
 
 def _lines_of(root: yaml.Node | None) -> Lines:

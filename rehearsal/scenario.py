@@ -22,9 +22,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from documents.findings import Finding, SettingsError, explain
+from documents.findings import Finding, SettingsError
 from documents.values import FileModel
 from documents.yaml_text import YamlDocument
 from rehearsal.clusters.stock import Stock
@@ -131,10 +131,7 @@ class Scenario(FileModel):
             document = YamlDocument.read(file)
         except OSError as error:
             raise SettingsError([Finding(str(file), None, "", f"can't be read: {error.strerror}")]) from error
-        try:
-            return TypeAdapter(cls).validate_python(document.content)
-        except ValidationError as error:
-            raise explain(error, cls, file=document.file, lines=document.lines, namespace="") from error
+        return document.as_model(cls)
 
     def plant(self, world: Path) -> None:
         """Let a world's simulators meet all of this but the drift, in place of what they were to meet before."""

@@ -5,9 +5,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from documents import FileModel, Finding, SettingsError, YamlDocument, explain
+from documents import FileModel, Finding, SettingsError, YamlDocument
 from documents.findings import finding_at
 from documents.values import Name
 
@@ -105,10 +105,7 @@ class WavePlan(FileModel):
             raise SettingsError(
                 [Finding(str(file), None, "", "no such file: it says which regions go first")]
             ) from error
-        try:
-            plan = cls.model_validate(document.content)
-        except ValidationError as error:
-            raise explain(error, cls, file=document.file, lines=document.lines, namespace="") from error
+        plan = document.as_model(cls)
         findings = [
             finding_at(("waves", at, "stacks", place), _unknown(stack, known), document.file, document.lines)
             for at, wave in enumerate(plan.waves)

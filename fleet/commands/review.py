@@ -52,14 +52,16 @@ def stacks(
     """
     import json  # noqa: PLC0415 - none of these is needed for --help
 
-    from fleet.review.affected import affected, as_matrix, changed_files  # noqa: PLC0415
+    from fleet.review.affected import affected, as_matrix, changed_files, every_target  # noqa: PLC0415
     from toolchain.locations import clone_dir  # noqa: PLC0415
 
     root = clone_dir()
-    changed = ["Pulumi.yaml"] if every else changed_files(root, base, head)
-    if only:
-        changed = [file for file in changed if file.startswith(f"{only.rstrip('/')}/")]
-    found = affected(root, changed, base=None if every else base)
+    if every:
+        found = every_target(root)
+    else:
+        inside = f"{only.rstrip('/')}/" if only else ""
+        changed = [file for file in changed_files(root, base, head) if file.startswith(inside)]
+        found = affected(root, changed, base=base)
     if matrix:
         print(json.dumps(as_matrix(found), separators=(",", ":")))  # noqa: T201 - a result
         return

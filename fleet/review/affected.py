@@ -91,6 +91,11 @@ def affected(root: Path, changed: Iterable[str], *, base: str | None = None) -> 
     return [each for each in targets if each.cloud != Cloud.LOCAL]
 
 
+def every_target(root: Path) -> list[Target]:
+    """Give all stacks of clouds, by name."""
+    return [each for stack in stack_names(root) if (each := target(root, stack)).cloud != Cloud.LOCAL]
+
+
 def target(root: Path, stack: str) -> Target:
     """Give what a job needs to know of a stack."""
     try:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from fleet.console import FleetError
 from fleet.engine import Summary, UpdateFailedError
 from fleet.steps import Step
+from fleet.update_view import PolicyFinding
 
 _SHOWN: Final = 100
 """Rows of a table; a comment on GitHub holds 65,536 characters (docs.github.com/rest/issues/comments)."""
@@ -44,22 +45,6 @@ class Change(_Document):
         return self.operation in _LOSES
 
 
-class Finding(_Document):
-    """What a policy says of the plan.
-
-    Attributes:
-        policy: Its name.
-        mandatory: Whether it would stop the update.
-        resource: Type and name of the resource, empty where it is about the whole stack.
-        message: What is wrong, and what would be right.
-    """
-
-    policy: str
-    mandatory: bool
-    resource: str
-    message: str
-
-
 class Plan(_Document):
     """What an update would do to a stack.
 
@@ -74,7 +59,7 @@ class Plan(_Document):
     stack: str
     changes: tuple[Change, ...] = ()
     unchanged: int = 0
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[PolicyFinding, ...] = ()
     error: str = ""
 
     @classmethod
@@ -84,10 +69,7 @@ class Plan(_Document):
             stack=stack,
             changes=tuple(_changes(preview.steps)),
             unchanged=preview.changes.get("same", 0),
-            findings=tuple(
-                Finding(policy=each.policy, mandatory=each.mandatory, resource=each.resource, message=each.message)
-                for each in preview.findings
-            ),
+            findings=preview.findings,
             error=error,
         )
 
@@ -192,7 +174,7 @@ def _row(change: Change) -> str:
     return f"| {what} | {name} | `{_cell(change.type)}` | {shown} |"
 
 
-def _finding_line(finding: Finding) -> str:
+def _finding_line(finding: PolicyFinding) -> str:
     weight = "**refused**" if finding.mandatory else "advice"
     about = f"{_plain(finding.resource)}: " if finding.resource else ""
     return f"- {weight} by policy `{finding.policy}`: {about}{_plain(finding.message)}"

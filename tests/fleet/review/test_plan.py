@@ -9,7 +9,7 @@ from fleet.commands.review import app
 from fleet.console import FleetError
 from fleet.engine import Summary, UpdateFailedError
 from fleet.review.comment import MARK, comment
-from fleet.review.plan import Change, Finding, Plan
+from fleet.review.plan import Change, Plan
 from fleet.steps import Step
 from fleet.update_view import PolicyFinding
 
@@ -80,7 +80,7 @@ def test_saved_plan_is_read_again(tmp_path: Path) -> None:
     plan = Plan(
         stack="s",
         changes=(Change(operation="delete", type=_BUCKET, name="models", properties=("a", "b")),),
-        findings=(Finding(policy="p", mandatory=False, resource="", message="m"),),
+        findings=(PolicyFinding(policy="p", mandatory=False, resource="", message="m"),),
     )
     file = tmp_path / "plans" / "s.json"
     plan.save(file)
@@ -112,7 +112,7 @@ def test_foreign_texts_stay_texts() -> None:
     plan = Plan(
         stack="s",
         changes=(Change(operation="update", type="t", name="a | b", properties=("x`y|z",)),),
-        findings=(Finding(policy="p", mandatory=True, resource="r", message=hostile),),
+        findings=(PolicyFinding(policy="p", mandatory=True, resource="r", message=hostile),),
         error="``` out of the fence",
     )
     text = plan.as_markdown()
