@@ -6,8 +6,10 @@ Formats: OCI image specification 1.1 (image-layout, manifest, config, descriptor
 import datetime as dt
 import gzip
 import hashlib
+import io
 import json
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,14 +171,47 @@ def without_builder_traces(layout: Path) -> Manifest:
     config = read_config(layout, old)
     for step in config.get("history", []):
         step.pop("comment", None)
+    return amended(layout, old, config)
+
+
+def amended(layout: Path, old: Manifest, config: dict[str, Any], layers: tuple[Descriptor, ...] = ()) -> Manifest:
+    """Give an image of a layout another configuration, and layers above its own; return the new manifest.
+
+    Args:
+        layout: where it is.
+        old: its manifest.
+        config: the whole configuration; it names the added layers too.
+        layers: descriptors of blobs that the layout has.
+    """
     new_config = _write_json_blob(layout, old.config.media_type, config)
     content = json.loads(blob_path(layout, old.descriptor.digest).read_bytes())
     content["config"] = new_config.as_json()
+    content["layers"] += [layer.as_json() for layer in layers]
     content["mediaType"] = old.descriptor.media_type
     content.pop("annotations", None)
     descriptor = _write_json_blob(layout, old.descriptor.media_type, content)
     _write_index(layout, descriptor, {})
-    return Manifest(descriptor, new_config, old.layers)
+    return Manifest(descriptor, new_config, (*old.layers, *layers))
+
+
+def write_layer(layout: Path, files: Mapping[str, bytes], *, epoch_s: int) -> tuple[Descriptor, str]:
+    """Write a layer of a few files (0644, root's), and return its descriptor and the digest of what it unpacks to.
+
+    Args:
+        layout: where to.
+        files: contents by path from the root, without a slash before it.
+        epoch_s: time stamp of each.
+    """
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in sorted(files.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode, entry.mtime = len(content), 0o644, epoch_s
+            tar.addfile(entry, io.BytesIO(content))
+    packed = gzip.compress(plain.getvalue(), compresslevel=6, mtime=0)
+    digest = f"sha256:{hashlib.sha256(packed).hexdigest()}"
+    blob_path(layout, digest).write_bytes(packed)
+    return Descriptor(_LAYER_TYPE, digest, len(packed)), f"sha256:{hashlib.sha256(plain.getvalue()).hexdigest()}"
 
 
 def read_config(layout: Path, manifest: Manifest) -> dict[str, Any]:
