@@ -18,6 +18,8 @@ from documents.yaml_edit import set_at
 from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary, UpdateFailedError
+from fleet.kept_notes import KeptNotes
+from fleet.run_config import RunConfig
 from infra.config import Cloud, StackKind, StackSettings, from_stack_file
 
 _BACKEND = "PULUMI_BACKEND_URL"
@@ -123,6 +125,9 @@ class Bootstrap:
             return _made(there, self.stack)
         console.step(f"stack {self.stack}: bucket and keys, state in {self.folder} for now")
         self.engine.select(self.stack)
+        notes = KeptNotes(self.stack, self.folder)
+        if notes.names():  # of an undoing that was killed, and that nobody wants to finish
+            notes.settle(self.engine.export(self.stack), RunConfig(self.file))
         self.update(self.engine)
         made = _made(self.engine, self.stack)
         console.step(f"the state of {self.stack} moves to {made.url}")

@@ -6,7 +6,7 @@ undoing that was interrupted is taken up where it was; so is a bootstrap that ne
 """
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from fleet import console
 from fleet.bootstrap import Backends, StateBackend
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary, UpdateFailedError
-from fleet.remains import Remainder, protected, recorded, remains, resources
+from fleet.kept_notes import KeptNotes, record
+from fleet.remains import Remainder, protected, remains, resources, to_record
+from fleet.run_config import RunConfig
 from infra.config import from_stack_file
 
 _ENGINES_OWN = ("secretsprovider", "encryptedkey", "encryptionsalt")
@@ -67,8 +69,14 @@ class Undo:
         elif made := self._made_backend():
             self._look_again(made)
         console.step(f"stack {self.stack}: everything is deleted, by its state in {self.folder}")
-        summary = self.destroy(self.engine)
-        self._forget(left)
+        notes = KeptNotes(self.stack, self.folder)
+        notes.add(to_record(left))
+        try:
+            summary = self.destroy(self.engine)
+        except BaseException:
+            notes.settle(self.engine.export(self.stack), RunConfig(self.file))
+            raise
+        self._forget(notes.names())
         return summary, left
 
     def _there(self, kept_in: str) -> Engine:
@@ -122,13 +130,12 @@ class Undo:
         if protected(engine.export(self.stack)):
             self.lift(engine)
 
-    def _forget(self, left: list[Remainder]) -> None:
+    def _forget(self, names: Iterable[str]) -> None:
         text = self._text()
         for key in _ENGINES_OWN:
             text = remove_key(text, key)
-        if names := recorded(left, from_stack_file(self.file).kept):
-            text = set_at(text, ("config", "modelfleet:kept"), names)
         self._write(text)
+        record(names, RunConfig(self.file))
         self.engine.remove(self.stack)
         shutil.rmtree(self.folder)
 

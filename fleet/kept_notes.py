@@ -5,8 +5,13 @@ there, and once a resource has left the state nothing else knows its name: so th
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
+from fleet import console
+from fleet.remains import listed, remains, to_record
+from fleet.run_config import RunConfig
 from toolchain.locations import state_dir
 
 
@@ -15,10 +20,12 @@ class KeptNotes:
 
     Args:
         stack: Its name.
+        folder: Where its notes are, beside this machine's state by default: a rehearsal's stack of the same name has
+            notes of its own.
     """
 
-    def __init__(self, stack: str) -> None:
-        self._file = state_dir() / "pulumi" / "kept" / f"{stack}.json"
+    def __init__(self, stack: str, folder: Path | None = None) -> None:
+        self._file = (folder or state_dir() / "pulumi" / "kept") / f"{stack}.json"
 
     def names(self) -> frozenset[str]:
         """Give what was noted."""
@@ -36,6 +43,27 @@ class KeptNotes:
         beside.write_text(json.dumps(noted), encoding="utf-8")
         beside.replace(self._file)
 
+    def settle(self, checkpoint: Mapping[str, Any], config: RunConfig) -> None:
+        """Record what an end that didn't come to its end has deleted; what is alive stays noted.
+
+        Args:
+            checkpoint: The stack's state now.
+            config: The stack's file.
+        """
+        noted = self.names()
+        alive = to_record(remains(checkpoint))
+        record(noted - alive, config)
+        if not noted & alive:
+            self.clear()
+
     def clear(self) -> None:
         """Forget them: the stack's file names them."""
         self._file.unlink(missing_ok=True)
+
+
+def record(names: Iterable[str], config: RunConfig) -> None:
+    """Write what the next update must know of what the clouds keep into a stack's file."""
+    already = config.names("kept")
+    if new := set(names) - already:
+        config.record("kept", listed(already | new))
+        console.note(f"{config.committed.name} names what the next update takes back or leaves alone: commit it")

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from fleet.engine import Engine
+from fleet.kept_notes import KeptNotes
 from fleet.run_config import RunConfig
 from fleet.tunnel import TunnelRecords
 from rehearsal import guard
@@ -64,6 +65,11 @@ def engine(world: World, stack: str) -> Engine:
 def run_config(world: World, file: Path) -> RunConfig:
     """Give a stack's file for the engine of a rehearsal, whose passphrase is its own."""
     return RunConfig(file, world.folder / "config")
+
+
+def kept_notes(world: World, stack: str) -> KeptNotes:
+    """Give the notes on what a stack's end leaves in the simulated clouds of a rehearsal."""
+    return KeptNotes(stack, world.folder / "kept")
 
 
 def tunnels(world: World) -> TunnelRecords:

@@ -32,7 +32,7 @@ class RunConfig:
     """
 
     def __init__(self, committed: Path, folder: Path | None = None) -> None:
-        self._committed = committed
+        self.committed = committed
         self._run = (folder or _folder()) / committed.name
 
     @contextmanager
@@ -42,10 +42,10 @@ class RunConfig:
         Args:
             changed: keys of ours and their values, as YAML writes them, that count for this operation only.
         """
-        text = self._committed.read_text(encoding="utf-8")
+        text = self.committed.read_text(encoding="utf-8")
         own_salt = _SALT.search(text) is not None
         if own_salt and not changed:
-            yield self._committed
+            yield self.committed
             return
         for key, written in changed.items():
             text = set_at(text, ("config", f"modelfleet:{key}"), written)
@@ -54,26 +54,26 @@ class RunConfig:
 
     def names(self, key: str) -> set[str]:
         """Give the names that a list of ours holds in the committed file."""
-        config = yaml.safe_load(self._committed.read_text(encoding="utf-8"))["config"]
+        config = yaml.safe_load(self.committed.read_text(encoding="utf-8"))["config"]
         return set(config.get(f"modelfleet:{key}") or ())
 
     def record(self, key: str, written: str) -> None:
         """Write a value of ours, as YAML writes it, into the committed file."""
-        text = self._committed.read_text(encoding="utf-8")
-        self._committed.write_text(set_at(text, ("config", f"modelfleet:{key}"), written), encoding="utf-8")
+        text = self.committed.read_text(encoding="utf-8")
+        self.committed.write_text(set_at(text, ("config", f"modelfleet:{key}"), written), encoding="utf-8")
 
     @contextmanager
     def kept_clean(self) -> Generator[None]:
         """Move the salt that the engine writes into the committed file on creation to where it belongs."""
-        before = self._committed.read_bytes()
+        before = self.committed.read_bytes()
         try:
             yield
         finally:
-            written = self._committed.read_bytes()
+            written = self.committed.read_bytes()
             salt = _SALT.search(written.decode())
             if written != before and salt and not _SALT.search(before.decode()):
                 self._write(before.decode(), salt[0])
-                self._committed.write_bytes(before)
+                self.committed.write_bytes(before)
 
     def forget(self) -> None:
         """Remove what this machine keeps of a stack that is no more."""

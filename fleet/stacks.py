@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +13,11 @@ from fleet.authorities import authority_file
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary, stack_names
 from fleet.exclusive import exclusive
-from fleet.kept_notes import KeptNotes
+from fleet.kept_notes import KeptNotes, record
 from fleet.phases import PhasedUpdate, holds_objects, with_its_way
 from fleet.policies import policy_arguments
 from fleet.rehearsed import rehearsed_world
-from fleet.remains import Remainder, listed, protected, remains, to_record
+from fleet.remains import Remainder, protected, remains, to_record
 from fleet.repair import complete_files, release_lock, repair
 from fleet.run_config import RunConfig
 from fleet.runner_disk import check_backend_lasts, check_secrets_last
@@ -50,6 +50,7 @@ class Stack:
         engine: The engine with their environment.
         backend: URL of the state backend.
         config: The stack file for the engine.
+        notes: What its end leaves in its cloud.
         tunnels: The ways to private API servers that are open.
         bootstrapped: Whether a bootstrap began it where its file says; such a one is never begun anew.
     """
@@ -60,6 +61,7 @@ class Stack:
     engine: Engine
     backend: str
     config: RunConfig
+    notes: KeptNotes
     tunnels: TunnelRecords = field(default_factory=TunnelRecords)
     bootstrapped: bool = False
 
@@ -117,8 +119,10 @@ class Stack:
             environment["PULUMI_BACKEND_URL"] = settings.backend
         environment[CHECKED_VARIABLE] = name  # checked by whoever opens it, once: the program would check again
         backend = environment["PULUMI_BACKEND_URL"]
-        config, tunnels = RunConfig(stack_file(name)), TunnelRecords()
-        return cls(name, settings, flavour, Engine(environment), backend, config, tunnels, bool(settings.backend))
+        return cls(
+            name, settings, flavour, Engine(environment), backend,
+            RunConfig(stack_file(name)), KeptNotes(name), bootstrapped=bool(settings.backend),
+        )  # fmt: skip
 
     @classmethod
     def _rehearsed(cls, name: str, settings: StackSettings, world: World) -> "Stack":
@@ -133,7 +137,7 @@ class Stack:
             )
         return cls(
             name, settings, Flavour.SIMULATED, rehearsed.engine(world, name), guard.backend_url(world.folder),
-            rehearsed.run_config(world, stack_file(name)), rehearsed.tunnels(world), bootstrapped=False,
+            rehearsed.run_config(world, stack_file(name)), rehearsed.kept_notes(world, name), rehearsed.tunnels(world),
         )  # fmt: skip
 
     def begun(self, *, create: bool) -> bool:
@@ -267,35 +271,22 @@ class Stack:
 
     def _destroy(self) -> tuple[Summary, list[Remainder]]:
         left = remains(self.engine.export(self.name))
-        notes = KeptNotes(self.name)
-        notes.add(to_record(left))
+        self.notes.add(to_record(left))
         try:
             summary = self._run("destroy", "--yes", "--skip-preview")
         except BaseException:
             self._settle()
             raise
-        self._record(notes.names())
+        record(self.notes.names(), self.config)
         self.engine.remove(self.name)
         self._forget()
-        notes.clear()
+        self.notes.clear()
         return summary, left
 
     def _settle(self) -> None:
         """Record what an end that didn't come to its end, this one or one that was killed, has deleted."""
-        notes = KeptNotes(self.name)
-        if not (noted := notes.names()):
-            return
-        alive = to_record(remains(self.engine.export(self.name)))
-        self._record(noted - alive)
-        if not noted & alive:
-            notes.clear()
-
-    def _record(self, names: Iterable[str]) -> None:
-        """Write what the next update must know of what the clouds keep into the stack's file."""
-        already = self.config.names("kept")
-        if new := set(names) - already:
-            self.config.record("kept", listed(already | new))
-            console.note(f"Pulumi.{self.name}.yaml names what the next update takes back or leaves alone: commit it")
+        if self.notes.names():
+            self.notes.settle(self.engine.export(self.name), self.config)
 
     def _run(self, operation: str, *arguments: str, **changed: str) -> Summary:
         if not self.settings.tunnelled:

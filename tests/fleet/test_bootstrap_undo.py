@@ -10,10 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from fleet.app import app
-from fleet.bootstrap import CloudBackends
+from fleet.bootstrap import Bootstrap, CloudBackends
 from fleet.bootstrap_undo import Undo
 from fleet.console import FleetError
-from fleet.engine import Engine, Summary
+from fleet.engine import Engine, Summary, UpdateFailedError
+from fleet.kept_notes import KeptNotes
 from infra.config import from_stack_file
 
 BUCKET = "azblob://state?storage_account=mfstate"
@@ -40,6 +41,7 @@ class Backends:
     """What each backend keeps, and what was done in which."""
 
     kept: dict[str, dict[str, Any]]
+    fails_after_the_vault: bool = False
     done: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -61,6 +63,9 @@ class One:
 
     def exists(self, stack: str) -> bool:
         return stack in self._here
+
+    def select(self, stack: str) -> None:
+        assert stack in self._here
 
     def create(self, stack: str, provider: str) -> None:
         assert provider == "passphrase"
@@ -86,6 +91,8 @@ class One:
     def destroyed(self) -> Summary:
         self._backends.done.append(("destroy", self.url))
         self._here["azure-state"] = {"deployment": {"resources": []}}
+        if self._backends.fails_after_the_vault:
+            raise UpdateFailedError("the cloud said no")
         self._backends.kept.pop(BUCKET, None)
         return Summary({"delete": 1}, 1)
 
@@ -157,6 +164,37 @@ def test_a_stack_that_came_while_it_was_interrupted_is_seen(folder: Path, file: 
     with pytest.raises(FleetError, match=r"states of other stacks \(other/one\)"):
         undo(backends, folder, file).run()
     assert backends.done == []
+
+
+def test_an_end_that_fails_says_what_its_cloud_keeps_already(folder: Path, file: Path) -> None:
+    file.write_text(FILE, encoding="utf-8")
+    backends = Backends({folder.as_uri(): {"azure-state": state(protect=False)}}, fails_after_the_vault=True)
+    with pytest.raises(UpdateFailedError, match="the cloud said no"):
+        undo(backends, folder, file).run()
+    assert from_stack_file(file).kept == ("mfvault",)
+    assert KeptNotes("azure-state", folder).names() == frozenset()
+
+
+@pytest.mark.parametrize("goes_on", ["undo", "bootstrap"])
+def test_what_a_killed_end_has_deleted_is_known_to_the_next_run(folder: Path, file: Path, goes_on: str) -> None:
+    file.write_text(FILE, encoding="utf-8")
+    KeptNotes("azure-state", folder).add({"mfvault"})  # then it was killed, with the vault gone
+    backends = Backends({folder.as_uri(): {"azure-state": {"deployment": {"resources": []}}}})
+    going = undo(backends, folder, file)
+    if goes_on == "undo":
+        going.run()
+    else:
+        known: list[tuple[str, ...]] = []
+
+        def update(engine: Engine) -> Summary:
+            del engine
+            known.append(from_stack_file(file).kept)
+            raise UpdateFailedError("no further")
+
+        with pytest.raises(UpdateFailedError, match="no further"):
+            Bootstrap("azure-state", going.engine, folder, CloudBackends(), update, file).run()
+        assert known == [("mfvault",)], "the update itself has to know"
+    assert from_stack_file(file).kept == ("mfvault",)
 
 
 def test_there_is_nothing_to_undo_twice(folder: Path, file: Path) -> None:

@@ -13,6 +13,7 @@ from fleet import phases, stacks
 from fleet.app import app
 from fleet.console import FleetError
 from fleet.engine import Engine, Summary
+from fleet.kept_notes import KeptNotes
 from fleet.remains import protected
 from fleet.run_config import RunConfig
 from fleet.stacks import Stack
@@ -75,7 +76,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stack(engine: RecordingEngine, file: Path, **keys: str) -> Stack:
     settings = StackSettings.model_validate({"cloud": "gcp", **keys})
-    return Stack("s", settings, Flavour.OFFICIAL, cast("Engine", engine), "gs://state", RunConfig(file))
+    return Stack("s", settings, Flavour.OFFICIAL, cast("Engine", engine), "gs://state", RunConfig(file), KeptNotes("s"))
 
 
 def test_protections_are_lifted_before_anything_is_deleted(file: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from fleet import stacks
 from fleet.console import FleetError
 from fleet.engine import Engine
+from fleet.kept_notes import KeptNotes
 from fleet.run_config import RunConfig
 from fleet.stacks import Stack, StackUnknownError
 from infra.config import StackKind, StackSettings
@@ -54,7 +55,8 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def opened(file: Path, engine: Untouched) -> Stack:
     settings = StackSettings.model_validate({"cloud": "aws", "kind": StackKind.STATE, "backend": BUCKET})
-    return Stack("aws-state", settings, Flavour.OFFICIAL, cast("Engine", engine), BUCKET, RunConfig(file))
+    notes = KeptNotes("aws-state")
+    return Stack("aws-state", settings, Flavour.OFFICIAL, cast("Engine", engine), BUCKET, RunConfig(file), notes)
 
 
 @pytest.mark.parametrize("end", [Stack.down, Stack.down_with_data])
