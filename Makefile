@@ -76,6 +76,12 @@ kill-everywhere: setup-all ## the engine is killed at each operation of a small 
 	@$(FLEET) tools ensure --for test
 	@MODELFLEET_ALL_POINTS=1 .venv/bin/pytest tests/fleet/test_killed.py $(PYTEST_ARGS)
 
+DRILL_ARGS ?= --healthy 20
+.PHONY: drill
+drill: setup ## good and bad releases through three regions that really serve (an hour; the machine has to be idle)
+	@$(FLEET) tools ensure
+	@$(FLEET) release drill $(DRILL_ARGS) --report benchmarks/results/drill-$$(date -u +%F).json
+
 IMAGE ?= gateway
 .PHONY: image-reproducible
 image-reproducible: setup ## build image IMAGE (default: gateway) from two clean clones and compare the digests

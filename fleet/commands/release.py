@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fleet import console
+from fleet.commands import release_drill
 
 if TYPE_CHECKING:
     from release.artefacts import Artefacts
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Releases: deploy digests wave by wave, judge them, take them back; what runs where.", no_args_is_help=True
 )
+app.command(name="drill", help=release_drill.HELP)(release_drill.drill)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask")]
