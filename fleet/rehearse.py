@@ -18,6 +18,7 @@ from fleet.remains import Remainder, recorded
 from fleet.repair import repair
 from fleet.tunnel import TunnelRecords
 from fleet.update_view import UpdateView
+from fleet.world_engine import WorldEngine
 from infra.config import SettingsError, from_stack_file
 from rehearsal.account import evidence, holdings
 from rehearsal.clusters.mode import ClusterMode
@@ -69,6 +70,7 @@ class Rehearsal:
         files: Path | None = None,
         policies: tuple[str, ...] = (),
         clusters: ClusterMode = ClusterMode.REMEMBERED,
+        continues: bool = False,
     ) -> "Rehearsal":
         """Make everything ready; the caller holds the world.
 
@@ -80,17 +82,27 @@ class Rehearsal:
             files: the folder with stack and tenant files, the project by default.
             policies: arguments by which the engine applies the policy pack.
             clusters: what stands for managed clusters.
+            continues: whether what an earlier rehearsal here has changed in stack and tenant files stays.
 
         Raises:
             ToolchainError, FleetError: it can't be rehearsed; the message says why.
         """
-        world.begin(account=identity.account, region=identity.region, source=project, files=files, clusters=clusters)
+        given_up = world.begin(
+            account=identity.account,
+            region=identity.region,
+            source=project,
+            files=files,
+            clusters=clusters,
+            goes_on=continues,
+        )
+        for name in given_up:
+            console.note(f"  {name} has changed since the last rehearsal here: what that had changed in it is gone")
         environment = world.environment(stack, os.environ)
         for plugin in require_simulators(Path(environment["PULUMI_HOME"]), environment):
             console.note(f"  {plugin}")
         # The clouds' own command lines, as far as a tunnel takes them.
         environment["PATH"] = f"{install(world.folder)}{os.pathsep}{environment['PATH']}"
-        engine = Engine(environment, project=world.project, whole=True)
+        engine = WorldEngine(environment, project=world.project, backend=world.folder / "backend")
         engine.select(stack)
         return cls(stack, world, engine, policies)
 

@@ -1,7 +1,8 @@
 """The folder in which a rehearsal happens: its state, its simulated accounts, and its project.
 
 Everything that a rehearsal writes lies below this folder. The project in it is this clone seen through links, with
-stack files of its own: the program runs unchanged, and the engine writes its salt where no commit would pick it up.
+stack and tenant files of its own (`rehearsal.world_files`): the program runs unchanged, and the engine writes its salt
+where no commit would pick it up.
 """
 
 import json
@@ -10,7 +11,7 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ import yaml
 from rehearsal import guard
 from rehearsal.clusters.control_plane import lock_file, remove_all, stop_abandoned, stop_all
 from rehearsal.clusters.mode import ClusterMode
+from rehearsal.world_files import WorldFiles, is_stack_file
 from tenants.folder import TENANTS_FOLDER, TenantFolder
 from toolchain.errors import ToolchainError
 from toolchain.flavour import CHECKED_VARIABLE, Flavour
@@ -29,8 +31,6 @@ from toolchain.locations import cache_dir, clone_dir, state_dir
 from toolchain.pulumi_home import pulumi_environment
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_ENCRYPTION: Final = re.compile(r"^(secretsprovider|encryptedkey|encryptionsalt):.*\n?", re.MULTILINE)
-"""What a stack file says about the real stack's secrets: a rehearsal must not ask a cloud for a key."""
 
 
 class RehearsalError(ToolchainError):
@@ -108,7 +108,8 @@ class World:
         source: Path | None = None,
         files: Path | None = None,
         clusters: ClusterMode = ClusterMode.REMEMBERED,
-    ) -> None:
+        goes_on: bool = False,
+    ) -> Sequence[str]:
         """Make the folder, or take it up again; the project is linked anew, as the clone may have changed.
 
         Args:
@@ -117,6 +118,10 @@ class World:
             source: the project to rehearse, this clone by default.
             files: where its stack and tenant files are, if not in the project: an example's folder.
             clusters: what stands for a managed cluster.
+            goes_on: whether what earlier rehearsals here have changed in stack and tenant files stays.
+
+        Returns:
+            Files in which such a change was given up, as the project's have changed too.
         """
         (self.folder / "backend").mkdir(parents=True, exist_ok=True)
         (self.folder / "home").mkdir(exist_ok=True)
@@ -125,7 +130,8 @@ class World:
         if not passphrase.exists():
             _write(passphrase, secrets.token_urlsafe(32))
         project = (source or clone_dir()).resolve()
-        self._link(project, (files or project).resolve())
+        self._link(project)
+        return self.take_files((files or project).resolve(), goes_on=goes_on)
 
     def forget(self) -> None:
         """Remove everything that rehearsals here have left."""
@@ -157,54 +163,42 @@ class World:
             "PULUMI_BACKEND_URL": guard.backend_url(self.folder),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.folder / "passphrase"),
             "PULUMI_CONFIG_PASSPHRASE": "",
+            # The engine saves a state of a megabyte twice for each resource, and each time copies the one before: a
+            # rehearsal that loses its own is played again.
+            "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
             guard.WORLD_VARIABLE: str(self.folder),
             CHECKED_VARIABLE: stack,  # the world's backend never holds a stack of other plugins
         }
 
-    def take_files(self, source: Path) -> None:
+    def take_files(self, source: Path, *, goes_on: bool = False) -> Sequence[str]:
         """Bring stack and tenant files up to what a project's say now; others may be at work here meanwhile.
 
         Args:
-            source: the folder with Pulumi.yaml.
-        """
-        for folder, pattern in ((".", "Pulumi.*.yaml"), (TENANTS_FOLDER, "*.yaml")):
-            wanted = {file.name: file for file in (source / folder).glob(pattern)}
-            for name, file in wanted.items():
-                fresh = self.project / folder / f".{name}.{os.getpid()}"
-                _write(fresh, f"{_ENCRYPTION.sub('', file.read_text(encoding='utf-8')).rstrip()}\n")
-                fresh.replace(self.project / folder / name)
-            for file in (self.project / folder).glob(pattern):
-                if file.name not in wanted:
-                    file.unlink(missing_ok=True)
+            source: the folder with stack and tenant files.
+            goes_on: whether what was changed here stays, where the project's file is what it was.
 
-    def _link(self, source: Path, files: Path) -> None:
+        Returns:
+            Files in which a change was given up, as the project's have changed too.
+        """
+        return WorldFiles(self.project, self.folder / "taken").take(source, goes_on=goes_on)
+
+    def _link(self, source: Path) -> None:
+        """Show a project in the world's, all but its stack and tenant files."""
         self.project.mkdir(exist_ok=True)
-        kept_salts = {
-            file.name: _ENCRYPTION.findall(file.read_text(encoding="utf-8")) and _salt(file)
-            for file in self.project.glob("Pulumi.*.yaml")
-            if not file.is_symlink()
-        }
-        shutil.rmtree(self.project / TENANTS_FOLDER, ignore_errors=True)
         program = _program_folder(source)
         if program:
             shutil.rmtree(self.project / program, ignore_errors=True)
         for entry in self.project.iterdir():
-            entry.unlink()
+            if entry.is_symlink():
+                entry.unlink()
         for entry in source.iterdir():
-            if entry.name not in {TENANTS_FOLDER, program} and not _is_stack_file(entry):
+            if entry.name not in {TENANTS_FOLDER, program} and not is_stack_file(entry.name):
                 (self.project / entry.name).symlink_to(entry)
         if program:
             # A folder of its own: a program that is found through a link takes its files from where the link leads.
             (self.project / program).mkdir()
             for entry in (source / program).iterdir():
                 (self.project / program / entry.name).symlink_to(entry)
-        for entry in filter(_is_stack_file, files.iterdir()):
-            text = _ENCRYPTION.sub("", entry.read_text(encoding="utf-8"))
-            _write(self.project / entry.name, f"{text.rstrip()}\n{kept_salts.get(entry.name) or ''}")
-        tenants = self.project / TENANTS_FOLDER
-        tenants.mkdir()
-        for entry in (files / TENANTS_FOLDER).glob("*.yaml"):
-            shutil.copyfile(entry, tenants / entry.name)
         if not (self.project / ".venv").exists():
             (self.project / ".venv").symlink_to(sys.prefix)
 
@@ -213,15 +207,6 @@ def _program_folder(source: Path) -> str:
     """Name the folder of the project's program, empty where it is the project's own."""
     described = yaml.safe_load((source / "Pulumi.yaml").read_text(encoding="utf-8")) or {}
     return str(described.get("main") or "").strip("./")
-
-
-def _is_stack_file(entry: Path) -> bool:
-    return entry.name.startswith("Pulumi.") and entry.suffix == ".yaml" and entry.name != "Pulumi.yaml"
-
-
-def _salt(file: Path) -> str:
-    found = re.search(r"^encryptionsalt:.*\n?", file.read_text(encoding="utf-8"), re.MULTILINE)
-    return found[0] if found else ""
 
 
 def _write(path: Path, text: str) -> None:
