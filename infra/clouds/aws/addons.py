@@ -30,12 +30,14 @@ class AddonsArgs:
         cluster: Name of the cluster.
         lifetime: The cluster.
         disk_key: Key of volumes.
+        ready: What has to be there before the add-ons' pods can run; their roles don't wait for it.
     """
 
     scope: Scope
     cluster: pulumi.Input[str]
     lifetime: pulumi.Resource
     disk_key: pulumi.Input[str]
+    ready: tuple[pulumi.Resource, ...] = ()
 
 
 class NodeAddons(pulumi.ComponentResource):
@@ -61,9 +63,9 @@ class NodeAddons(pulumi.ComponentResource):
             ),
             self,
         )
-        agent = _make_addon("eks-pod-identity-agent", args, self)
+        # All at once: what matters is that they are there before the first node, whose pods need each of them.
         self.made = [
-            agent,
+            _make_addon("eks-pod-identity-agent", args, self),
             _make_addon("kube-proxy", args, self),
             _make_addon(
                 "vpc-cni",
@@ -73,7 +75,7 @@ class NodeAddons(pulumi.ComponentResource):
                 # enforced on the node; and a node gets /28 blocks, so that its pods' number isn't its interfaces'.
                 values={"enableNetworkPolicy": "true", "env": {"ENABLE_PREFIX_DELEGATION": "true"}},
                 identity=aws.eks.AddonPodIdentityAssociationArgs(role_arn=network.arn, service_account="aws-node"),
-                depends_on=(agent, *network.ready),
+                depends_on=network.ready,
             ),
         ]
         self.register_outputs({})
@@ -162,5 +164,5 @@ def _make_addon(
         pod_identity_associations=None if identity is None else [identity],
         resolve_conflicts_on_create="OVERWRITE",
         resolve_conflicts_on_update="OVERWRITE",
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on), deleted_with=args.lifetime),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[*args.ready, *depends_on], deleted_with=args.lifetime),
     )

@@ -44,6 +44,7 @@ class AutoscalerArgs:
         kubernetes: Its minor version.
         provider: Applies objects to it; None in the phase before its API can be reached.
         plans: The GPU node groups, in the order of their ladders.
+        ready: What has to be there before its pods can run; its role doesn't wait for it.
     """
 
     scope: Scope
@@ -52,6 +53,7 @@ class AutoscalerArgs:
     kubernetes: str
     provider: k8s.Provider | None
     plans: Sequence[NodeGroupPlan]
+    ready: Sequence[pulumi.Resource]
 
 
 class Autoscaler(pulumi.ComponentResource):
@@ -76,7 +78,7 @@ class Autoscaler(pulumi.ComponentResource):
         self.deployment = None
         if args.provider is not None:
             inside = pulumi.ResourceOptions(
-                parent=self, provider=args.provider, deleted_with=args.lifetime, depends_on=list(role.ready)
+                parent=self, provider=args.provider, deleted_with=args.lifetime, depends_on=[*args.ready, *role.ready]
             )
             k8s.core.v1.ConfigMap(
                 "priorities",

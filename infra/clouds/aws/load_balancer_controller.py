@@ -41,6 +41,7 @@ class LoadBalancerControllerArgs:
         vpc_id: The region's VPC: pods can't ask the node's metadata for it.
         target_group: ARN of the target group that it fills.
         provider: Applies objects to the cluster; None in the phase before its API can be reached.
+        ready: What has to be there before its pods can run; its role doesn't wait for it.
     """
 
     scope: Scope
@@ -49,6 +50,7 @@ class LoadBalancerControllerArgs:
     vpc_id: pulumi.Input[str]
     target_group: pulumi.Input[str]
     provider: k8s.Provider | None
+    ready: tuple[pulumi.Resource, ...]
 
 
 class LoadBalancerController(pulumi.ComponentResource):
@@ -66,7 +68,7 @@ class LoadBalancerController(pulumi.ComponentResource):
         )
         if args.provider is not None:
             inside = pulumi.ResourceOptions(
-                parent=self, provider=args.provider, deleted_with=args.lifetime, depends_on=list(role.ready)
+                parent=self, provider=args.provider, deleted_with=args.lifetime, depends_on=[*args.ready, *role.ready]
             )
             definitions = [
                 _make_definition("TargetGroupBinding", "targetgroupbindings", "Namespaced", inside),

@@ -66,7 +66,7 @@ class AwsRegion(pulumi.ComponentResource):
         self._cluster = self._make_cluster()
         self._node_addons = NodeAddons("node-addons", self._addon_args(), opts=self._child())
         self._node_pools = self._make_node_pools()
-        self._addons = Addons("addons", self._addon_args(), opts=self._child(self._node_pools))
+        self._addons = Addons("addons", self._addon_args(self._node_pools), opts=self._child())
         self._storage = self._make_storage()
         self._registry = Registry("registry", RegistryArgs(scope, self._arn(KeyPurpose.CLUSTER)), opts=self._child())
         self._database = self._make_database()
@@ -228,8 +228,8 @@ class AwsRegion(pulumi.ComponentResource):
         )
         return Cluster("cluster", args, opts=self._child())
 
-    def _addon_args(self) -> AddonsArgs:
-        return AddonsArgs(self._scope, self._cluster.name, self._cluster.resource, self._arn(KeyPurpose.DISKS))
+    def _addon_args(self, *ready: pulumi.Resource) -> AddonsArgs:
+        return AddonsArgs(self._scope, self._cluster.name, self._cluster.resource, self._arn(KeyPurpose.DISKS), ready)
 
     def _make_node_pools(self) -> NodePools:
         args = NodePoolsArgs(
@@ -360,14 +360,28 @@ class AwsRegion(pulumi.ComponentResource):
         balancing = LoadBalancerController(
             "load-balancer-controller",
             LoadBalancerControllerArgs(
-                self._scope, self._cluster.name, lifetime, self._network.vpc_id, self._ingress.target_group, inside
+                scope=self._scope,
+                cluster=self._cluster.name,
+                lifetime=lifetime,
+                vpc_id=self._network.vpc_id,
+                target_group=self._ingress.target_group,
+                provider=inside,
+                ready=(self._addons,),
             ),
-            opts=self._child(self._addons),
+            opts=self._child(),
         )
         scaling = Autoscaler(
             "autoscaler",
-            AutoscalerArgs(self._scope, self._cluster.name, lifetime, self._settings.kubernetes.version, inside, plans),
-            opts=self._child(self._addons),
+            AutoscalerArgs(
+                scope=self._scope,
+                cluster=self._cluster.name,
+                lifetime=lifetime,
+                kubernetes=self._settings.kubernetes.version,
+                provider=inside,
+                plans=plans,
+                ready=(self._addons,),
+            ),
+            opts=self._child(),
         )
         before: list[pulumi.Resource] = [self._addons, self._gpu_pools, self._identity, balancing, scaling]
         if self._tunnel is not None:
