@@ -46,11 +46,14 @@ class Drill:
                 held.enter_context(place.held())
                 place.forget()
             console.step("first without faults")
-            without = undisturbed(self._life(beside), lambda stage: _announce(stage, "without faults"))
+            without = undisturbed(self._life(beside), lambda stage: self._announce(stage, "without faults"))
             console.step(f"then with faults, drawn by seed {seed}")
             life = self._life(world)
-            goes_on = replace(life, rehearsal=replace(life.rehearsal, goes_on=True))
-            yield from FaultDrill(goes_on, without, seed=seed, sample=sample).play()
+            goes_on = replace(life, rehearsal=replace(life.rehearsal, goes_on=True, policies=()))
+            drill = FaultDrill(
+                goes_on, without, seed=seed, sample=sample, policies=self.policies, on_run=self._announce_run
+            )
+            yield from drill.play()
 
     def _life(self, world: World) -> ShortLife:
         *before, last = self.settings
@@ -76,6 +79,9 @@ class Drill:
         else:
             rehearsal.configure(("tags",), "{rehearsal: changed}")
 
+    def _announce(self, stage: Stage, how: str) -> None:
+        *_, last = self.settings
+        console.step(f"{last}: {stage} {how}")
 
-def _announce(stage: Stage, how: str) -> None:
-    console.step(f"{stage} {how}")
+    def _announce_run(self, stage: Stage, run: int) -> None:
+        self._announce(stage, f"with faults, run {run}")

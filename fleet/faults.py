@@ -5,12 +5,16 @@ In the other each resource's operation fails once, in a way that the seed draws,
 that would succeed. As `--continue-on-error` goes on with whatever doesn't depend on what failed, a run meets a whole
 layer of the dependency graph; the next one heals it and meets the next. At the end of each stage both worlds must be
 alike, and the account must hold exactly what the state says.
+
+Policies look at inputs, which no fault changes: they are applied by the life without faults and by the preview after
+each stage, and the runs between, of which a region takes a hundred, do without.
 """
 
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -67,6 +71,7 @@ class Weathered:
     Attributes:
         stage: which one.
         runs: how often the engine was started for it.
+        duration_s: seconds that these took, with what was looked at after them.
         met: faults by kind.
         faulted: how many resources met one.
         possible: how many operations the stage has without faults.
@@ -76,6 +81,7 @@ class Weathered:
 
     stage: Stage
     runs: int
+    duration_s: float
     met: Mapping[str, int]
     faulted: int
     possible: int
@@ -87,6 +93,7 @@ class Weathered:
         return {
             "stage": str(self.stage),
             "runs": self.runs,
+            "duration_s": round(self.duration_s, 1),
             "met": dict(self.met),
             "faulted": self.faulted,
             "planned": self.planned,
@@ -168,6 +175,8 @@ class FaultDrill:
         seed: what is drawn, is drawn from this.
         sample: how many operations of each stage fail; None for every one.
         killed_every: operations between two deaths of the engine; 0 to leave it alive.
+        policies: arguments by which the engine applies the policy pack in what is looked at after each stage.
+        on_run: called before each run with its stage and number.
     """
 
     life: ShortLife
@@ -175,6 +184,8 @@ class FaultDrill:
     seed: int = 0
     sample: int | None = None
     killed_every: int = KILLED_EVERY
+    policies: tuple[str, ...] = ()
+    on_run: Callable[[Stage, int], None] = lambda _stage, _run: None
 
     def play(self) -> Iterator[Weathered]:
         """Live stage by stage.
@@ -185,6 +196,7 @@ class FaultDrill:
         """
         rehearsal = self.life.rehearsal
         for stage in self.life.stages():
+            began = time.monotonic()
             Plan().write(rehearsal.world.folder)
             self.life.prepare(stage)
             expected = remains(rehearsal.checkpoint()) if stage is Stage.DOWN else []
@@ -197,6 +209,7 @@ class FaultDrill:
             yield Weathered(
                 stage,
                 runs,
+                time.monotonic() - began,
                 dict(sorted(Counter(_kind(entry) for entry in met).items())),
                 len({(entry.call.operation, entry.call.urn) for entry in met}),
                 len(self._possible(stage)),
@@ -232,6 +245,7 @@ class FaultDrill:
         memory = self.life.rehearsal.world.memory
         for run in range(1, _MOST_RUNS + 1):
             before = last_number(memory)
+            self.on_run(stage, run)
             try:
                 self.life.operate(stage)
             except UpdateFailedError as error:
@@ -250,7 +264,7 @@ class FaultDrill:
             yield from (f"{kind} {resource_id} was said to stay, and is gone" for kind, resource_id in stays - left)
         else:
             try:
-                self.life.rehearsal.preview_nothing()
+                replace(self.life.rehearsal, policies=self.policies).preview_nothing()
                 self.life.rehearsal.refresh_nothing()
             except UpdateFailedError as error:
                 yield str(error)

@@ -8,7 +8,9 @@ from typing import Any, Final, TypeVar
 
 from fleet.console import FleetError
 from fleet.rehearse import Rehearsal
-from rehearsal.journal import entries, last_number
+from fleet.remains import resources
+from rehearsal.forced import forced_chain
+from rehearsal.journal import Operation, entries, last_number
 from rehearsal.schedule import Scheduled, schedule
 
 _BAR: Final = "█"
@@ -27,11 +29,13 @@ class Timeline:
         stack: the stack.
         operation: what was done: up, down, or an act of a stack's life.
         calls: the simulated calls, those that begin first before others.
+        forced: URNs of the longest chain that the clouds force, the first one first; empty unless all was made anew.
     """
 
     stack: str
     operation: str
     calls: Sequence[Scheduled]
+    forced: Sequence[str] = ()
 
     @property
     def takes_s(self) -> float:
@@ -43,6 +47,20 @@ class Timeline:
         """What the end waited for, the first call first."""
         return [call for call in self.calls if call.critical]
 
+    @property
+    def forced_s(self) -> float:
+        """Seconds that the longest chain takes that the clouds force."""
+        return sum(
+            call.entry.takes_s
+            for call in self.calls
+            if call.entry.call.operation is Operation.CREATE and call.entry.call.urn in self.forced
+        )
+
+    @property
+    def ratio(self) -> float | None:
+        """How much longer it takes than what the clouds force; None where that isn't known."""
+        return self.takes_s / self.forced_s if self.forced_s else None
+
     def as_data(self) -> Mapping[str, Any]:
         """Give it for a program."""
         return {
@@ -50,12 +68,27 @@ class Timeline:
             "operation": self.operation,
             "simulated": True,
             "takes_s": round(self.takes_s, 1),
+            **self.measured(),
             "calls": [call.as_data() for call in self.calls],
         }
 
+    def measured(self) -> Mapping[str, float]:
+        """Give what the clouds force and how far it is from that, for a program; nothing where that isn't known."""
+        if self.ratio is None:
+            return {}
+        return {"forced_s": round(self.forced_s, 1), "ratio": round(self.ratio, 2)}
+
     def __str__(self) -> str:
         path = " → ".join(call.entry.call.name for call in self.critical_path)
-        return f"{lasting(self.takes_s)} in a cloud, by {path}" if path else "no time in a cloud"
+        if not path:
+            return "no time in a cloud"
+        told = f"{lasting(self.takes_s)} in a cloud, by {path}"
+        if self.ratio is None:
+            return told
+        return (
+            f"{told}\n  critical path {self.takes_s / 60:.1f} min, forced chain {self.forced_s / 60:.1f} min "
+            f"({' → '.join(urn.rsplit('::', 1)[-1] for urn in self.forced)}), ratio {self.ratio:.2f}"
+        )
 
 
 def timed(rehearsal: Rehearsal, operation: str, operate: Callable[[], T]) -> tuple[T, Timeline]:
@@ -68,8 +101,9 @@ def timed(rehearsal: Rehearsal, operation: str, operate: Callable[[], T]) -> tup
     """
     before, number = rehearsal.checkpoint(), last_number(rehearsal.world.memory)
     done = operate()
-    calls = schedule(entries(rehearsal.world.memory, after=number), before, rehearsal.checkpoint())
-    return done, Timeline(rehearsal.stack, operation, calls)
+    met, after = entries(rehearsal.world.memory, after=number), rehearsal.checkpoint()
+    forced = () if resources(before) else forced_chain(met, after)
+    return done, Timeline(rehearsal.stack, operation, schedule(met, before, after), forced)
 
 
 def lines(timeline: Timeline, *, width: int) -> list[str]:

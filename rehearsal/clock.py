@@ -13,9 +13,9 @@ from typing import Final
 
 from rehearsal.journal import Operation
 
-_USUAL_S: Final[Mapping[Operation, float]] = {Operation.CREATE: 2.0, Operation.UPDATE: 1.5, Operation.DELETE: 1.5}
+USUAL_S: Final[Mapping[Operation, float]] = {Operation.CREATE: 2.0, Operation.UPDATE: 1.5, Operation.DELETE: 1.5}
 """An answer of an API that does its work at once, and the read that follows it, in the median."""
-_USUAL_SPREAD: Final = 1.3
+USUAL_SPREAD: Final = 1.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ def draw_s(takes: Takes | None, operation: Operation, seed: str) -> float:
         seed: what is drawn from: world, resource, operation and attempt.
     """
     known_s = None if takes is None else takes.median_s(operation)
-    median_s, spread = (_USUAL_S[operation], _USUAL_SPREAD) if takes is None or known_s is None else (
+    median_s, spread = (USUAL_S[operation], USUAL_SPREAD) if takes is None or known_s is None else (
         known_s,
         takes.spread,
     )  # fmt: skip

@@ -5,7 +5,7 @@ for what it depends on, for its provider and for its parent; what is deleted wai
 at the end of an update waits for all that was made. Any number of calls are under way at once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,7 @@ def schedule(entries: Sequence[Entry], *states: Mapping[str, Any]) -> list[Sched
     Returns:
         The calls, those that begin first before others.
     """
-    depends = _dependencies(states)
+    depends = dependencies(states)
     dependents: dict[str, set[str]] = {}
     for urn, others in depends.items():
         for other in others:
@@ -92,7 +92,7 @@ def _lay(
     by_urn: dict[str, list[Entry]] = {}
     for entry in entries:
         by_urn.setdefault(entry.call.urn, []).append(entry)
-    for urn in _in_order({*by_urn, *waits}, waits):
+    for urn in in_order({*by_urn, *waits}, waits):
         end = max(
             (start, placed.get(urn, _Placed()), *(placed.get(other, _Placed()) for other in waits.get(urn, ()))),
             key=lambda each: each.ends_s,
@@ -104,8 +104,13 @@ def _lay(
     return placed
 
 
-def _in_order(urns: Iterable[str], waits: Mapping[str, set[str]]) -> Iterable[str]:
-    """Give URNs so that each comes after what it waits on."""
+def in_order(urns: Iterable[str], waits: Mapping[str, set[str]]) -> Iterator[str]:
+    """Give URNs, and all that they wait on, so that each comes after what it waits on.
+
+    Args:
+        urns: where to begin.
+        waits: what each waits on.
+    """
     done: set[str] = set()
     for urn in sorted(urns):
         stack = [urn]
@@ -133,8 +138,8 @@ def _marked(laid: Sequence[Scheduled]) -> Iterable[Scheduled]:
         yield Scheduled(each.entry, each.begins_s, each.waited_for, each.entry.number in critical)
 
 
-def _dependencies(states: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
-    """Give what each resource waits on, by URN, over several states of a stack."""
+def dependencies(states: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Give what each resource waits on, by URN, over several states of a stack: checkpoints as the engine exports."""
     found: dict[str, set[str]] = {}
     for state in states:
         for each in (state.get("deployment") or {}).get("resources") or ():

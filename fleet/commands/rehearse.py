@@ -123,6 +123,7 @@ def rehearse(
                 files=files,
                 policies=policy_arguments() if policies else (),
                 clusters=mode,
+                continues=goes_on,
             )
 
         neighbours = []
@@ -214,7 +215,7 @@ def _tell_faults(stack: str, played: "Iterable[Weathered]", *, as_json: bool) ->
         console.json_result({"stack": stack, "simulated": True, "stages": [stage.as_data() for stage in stages]})
     else:
         console.table(
-            ["stage", "possible", "planned", "met a fault", "runs", "result"],
+            ["stage", "possible", "planned", "met a fault", "runs", "seconds", "result"],
             [
                 (
                     str(stage.stage),
@@ -222,12 +223,17 @@ def _tell_faults(stack: str, played: "Iterable[Weathered]", *, as_json: bool) ->
                     stage.planned,
                     stage.faulted,
                     stage.runs,
+                    round(stage.duration_s),
                     _healed(stage),
                 )
                 for stage in stages
             ],
         )
-        console.note(f"faults met: {', '.join(f'{number} {kind}' for kind, number in sorted(kinds.items()))}")
+        console.note(
+            f"{stack}: {sum(kinds.values())} faults met at {sum(stage.faulted for stage in stages)} of "
+            f"{sum(stage.possible for stage in stages)} operations: "
+            f"{', '.join(f'{number} {kind}' for kind, number in sorted(kinds.items()))}"
+        )
     if problems := [f"{stage.stage}: {problem}" for stage in stages for problem in stage.problems]:
         raise console.FleetError("\n".join(f"{stack}: {problem}" for problem in problems))
 
@@ -251,11 +257,13 @@ def _brought_up(rehearsal: "Rehearsal", *, down: bool, timelines: "list[Timeline
         else:
             continue
         console.step(f"{name} of {rehearsal.stack} (simulated): {runs[name]}")
+    own = [each for each in timelines if each.stack == rehearsal.stack]
     return {
         "stack": rehearsal.stack,
         "simulated": True,
         **{name: {"changes": dict(run.changes), "duration_s": run.duration_s} for name, run in runs.items()},
-        "inACloud_s": {each.operation: round(each.takes_s) for each in timelines if each.stack == rehearsal.stack},
+        "inACloud_s": {each.operation: round(each.takes_s) for each in own},
+        "criticalPath": {each.operation: each.measured() for each in own if each.measured()},
     }
 
 

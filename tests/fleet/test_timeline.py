@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,17 @@ def test_it_tells_how_long_and_by_what() -> None:
 @pytest.mark.parametrize(("seconds", "said"), [(0.4, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "1 h 0 min")])
 def test_times_are_said_as_people_do(seconds: float, said: str) -> None:
     assert lasting(seconds) == said
+
+
+def test_it_tells_how_far_it_is_from_what_the_clouds_force() -> None:
+    urn = TIMELINE.calls[1].entry.call.urn
+    timeline = replace(TIMELINE, forced=[urn])
+    assert str(timeline).splitlines()[1].strip() == (
+        "critical path 13.0 min, forced chain 12.0 min (cluster), ratio 1.08"
+    )
+    assert (timeline.as_data()["forced_s"], timeline.as_data()["ratio"]) == (720, 1.08)
+    assert TIMELINE.ratio is None
+    assert "ratio" not in TIMELINE.as_data()
 
 
 def test_a_chart_holds_the_data_and_needs_nothing_else(tmp_path: Path) -> None:
