@@ -106,6 +106,7 @@ class Account:
     def __init__(self, file: Path, cloud: str, account: str) -> None:
         self._cloud = cloud
         self._account = account
+        self._noted: dict[tuple[str, str], str] = {}  # evidence that this process has written
         self._database = sqlite3.connect(file, timeout=_LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode = WAL")
         # What was written survives the death of this process; only a power failure could lose it.
@@ -127,11 +128,15 @@ class Account:
 
     def note_evidence(self, kind: str, evidence: Mapping[str, str]) -> None:
         """Note how well each input of a type could be checked."""
+        fresh = {path: str(found) for path, found in evidence.items() if self._noted.get((kind, path)) != str(found)}
+        if not fresh:
+            return  # dozens of resources of a type say the same, and each write waits for those of other plugins
         with self._transaction():
             self._database.executemany(
                 "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)",
-                [(self._cloud, kind, path, str(found)) for path, found in evidence.items()],
+                [(self._cloud, kind, path, found) for path, found in fresh.items()],
             )
+        self._noted.update({(kind, path): found for path, found in fresh.items()})
 
     def create(self, made: Resource, claim: Claim = _NO_CLAIM) -> None:
         """Add a resource.

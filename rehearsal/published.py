@@ -74,8 +74,19 @@ class PublishedRules(BaseModel):
     rules: dict[str, Rule]
 
 
+_loaded: Final[dict[tuple[str, str, str], Mapping[str, Rule]]] = {}
+"""What this process has loaded: a stack has dozens of resources of one type, each of which is checked in every run."""
+
+
 def load(source: Source, join: Join, schema: ResourceSchema) -> Mapping[str, Rule]:
     """Give the rules of a type's inputs; kept on disk, as reading a service's description takes up to a second."""
+    known = (source.version, repr(join), schema.token)
+    if known not in _loaded:
+        _loaded[known] = _load(source, join, schema)
+    return _loaded[known]
+
+
+def _load(source: Source, join: Join, schema: ResourceSchema) -> Mapping[str, Rule]:
     key = hashlib.sha256(f"{_FORMAT}{source.version}{join!r}{schema.model_dump_json()}".encode()).hexdigest()[:16]
     kept = cache_dir() / "published-rules" / f"{schema.token.replace(':', '-').replace('/', '-')}-{key}.json"
     with contextlib.suppress(OSError, ValidationError):
