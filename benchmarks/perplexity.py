@@ -22,6 +22,7 @@ from benchmarks import report
 from models.training.corpus import is_held_out
 from models.training.documents import documents, parse
 from models.training.sources import standard_library
+from service.engine.kernels.build import build
 from service.engine.kernels.operations import best_operations
 from service.engine.model.decoder import Decoder, PackedTokens
 from service.engine.model.tensor_files import TensorFiles
@@ -119,6 +120,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     """Measure, print and write; 1 where a format misses the bar."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.perplexity", description=__doc__)
     parser.add_argument("--documents", type=int, default=200, help="of the held-out ones (default: %(default)s)")
+    build()
     texts = list(itertools.islice(held_out_texts(), parser.parse_args(arguments).documents))
     found = {kept: perplexity(MODEL, texts, kept) for kept in FORMATS}
     ratios = {kept: value / found[FULL] for kept, value in found.items()}

@@ -33,6 +33,7 @@ from service.engine.batching_engine import BatchingEngine
 from service.engine.block_pool import BlockPool
 from service.engine.delta_queue import DeltaQueue
 from service.engine.interface import GenerationRequest, SamplingParams
+from service.engine.kernels.build import build
 from service.engine.loading import BatchingEngineOptions
 from service.engine.prefix_hash import PrefixHasher
 from service.engine.reference import LinearMode
@@ -93,6 +94,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     parser.add_argument("--rounds", type=int, default=7, help="of hit and miss")
     parser.add_argument("--pairs", type=int, default=60, help="of turns with the cache on and off")
     asked = parser.parse_args(arguments)
+    build()
     rounds = asked.rounds
     with tempfile.TemporaryDirectory() as name:
         measured = asyncio.run(_measure(reference_model.make(Path(name) / "model"), rounds, asked.pairs))

@@ -6,6 +6,7 @@ token id, so that peers that take text only get the very same prompts.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ SHAPE: dict[str, Any] = {
     "pad_token_id": END_TOKEN_ID,
 }
 """Arguments of transformers' `Qwen3Config`."""
+
+
+_TOKENIZER: dict[str, str] = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "bos_token": "w0",
+    "eos_token": "w0",
+    "unk_token": "w1",
+}
+"""Without it transformers gives a Qwen's tokenizer one more token for the end, which the weights know nothing of."""
 
 
 def word(token_id: int) -> str:
@@ -57,6 +67,7 @@ def make(folder: Path, *, seed: int = 0, **changes: Any) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.decoder = decoders.Fuse()
     tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps(_TOKENIZER), encoding="utf-8")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         Qwen3ForCausalLM(Qwen3Config(**shape)).to(torch.bfloat16).save_pretrained(folder)

@@ -17,6 +17,7 @@ from benchmarks import report
 from benchmarks.soak import in_process, over_http
 from benchmarks.soak.cases import SHAPE, cases, questions
 from loadtest import reference_model
+from service.engine.kernels.build import build
 
 REQUESTS = 10_000
 HTTP_SHARE = 0.05
@@ -28,6 +29,7 @@ OBJECT_SLOPE_BAR = 0.01
 def main(requests: int = REQUESTS, seed: int = 1) -> int:
     """Run, print and write; 1 when something is not as it should be."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    build()
     asked = questions(seed)
     drawn = cases(requests, asked, seed)
     http_drawn = cases(max(1, round(requests * HTTP_SHARE)), asked, seed + 1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from service.engine.batching_engine import BatchingEngine
 from service.engine.interface import GenerationRequest, SamplingParams
+from service.engine.kernels.build import build
 from service.engine.loading import BatchingEngineOptions
 from service.engine.reference import CacheType, LinearMode
 
@@ -41,6 +42,7 @@ class ModelfleetEngine:
 
 def load(model: Path, _work: Path, _workload: Workload, threads: int, variant: str) -> ModelfleetEngine:
     """See `Entry.load`. No prefix cache: the rounds ask for the same prompts again."""
+    build()
     options = BatchingEngineOptions(
         threads=threads,
         linear_mode=LinearMode(variant),
