@@ -6,6 +6,7 @@ from typing import Any, Final
 from rehearsal.clusters.cluster_api import ClusterApi, path_of
 from rehearsal.clusters.footprints import disk_id
 from rehearsal.clusters.view import ClusterView
+from toolchain.cluster.bound_volume import BoundVolume, is_over, is_waiting
 from toolchain.cluster.reconciler import Reconciler
 
 _CLASSES: Final = "/apis/storage.k8s.io/v1/storageclasses"
@@ -31,11 +32,10 @@ class VolumeController:
         if self._view.cluster is None or not (self._view.claims.listed and self._view.volumes.listed):
             return
         for claim in self._view.claims:
-            if (claim.get("status") or {}).get("phase", "Pending") == "Pending" and not claim["spec"].get("volumeName"):
+            if is_waiting(claim):
                 await self._provide(claim)
         for volume in self._view.volumes:
-            released = (volume.get("status") or {}).get("phase") == "Released"
-            if released and volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
+            if is_over(volume):
                 await self._api.delete(path_of("persistentvolumes", volume), uid=volume["metadata"]["uid"])
 
     async def _provide(self, claim: Mapping[str, Any]) -> None:
@@ -48,38 +48,14 @@ class VolumeController:
         disk = disk_id(cluster, found["provisioner"], claim, zone)
         if disk is None:
             return
-        metadata = claim["metadata"]
-        volume = {
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": {
-                "name": f"pvc-{metadata['uid']}",
-                "annotations": {"pv.kubernetes.io/provisioned-by": found["provisioner"]},
-            },
-            "spec": {
-                "capacity": {"storage": claim["spec"]["resources"]["requests"]["storage"]},
-                "accessModes": claim["spec"]["accessModes"],
-                "volumeMode": claim["spec"].get("volumeMode", "Filesystem"),
-                "persistentVolumeReclaimPolicy": found.get("reclaimPolicy", "Delete"),
-                "storageClassName": name,
-                "claimRef": {
-                    "apiVersion": "v1",
-                    "kind": "PersistentVolumeClaim",
-                    "namespace": metadata["namespace"],
-                    "name": metadata["name"],
-                    "uid": metadata["uid"],
-                },
-                "csi": {"driver": found["provisioner"], "volumeHandle": disk},
-                "nodeAffinity": {
-                    "required": {
-                        "nodeSelectorTerms": [
-                            {"matchExpressions": [{"key": _ZONE, "operator": "In", "values": [zone]}]}
-                        ]
-                    }
-                },
-            },
-        }
-        await self._api.create(_VOLUMES, volume)
+        volume = BoundVolume(
+            provisioner=found["provisioner"],
+            storage_class=name,
+            source={"csi": {"driver": found["provisioner"], "volumeHandle": disk}},
+            topology=(_ZONE, zone),
+            reclaim_policy=found.get("reclaimPolicy", "Delete"),
+        )
+        await self._api.create(_VOLUMES, volume.manifest(claim))
 
     def _zone_of(self, node: str | None) -> str:
         """Give the zone of the node that a claim's pod was given to; any node's where it needn't be a certain one."""

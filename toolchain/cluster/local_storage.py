@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolchain.cluster.bound_volume import PROVISIONED_BY, BoundVolume, is_over, is_waiting, name_for
+
 STORAGE_CLASS = "local-path"
 PROVISIONER = "modelfleet.dev/local-path"
-_PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+_HOST = "kubernetes.io/hostname"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,45 +29,14 @@ class LocalStorage:
         Raises:
             OSError: the folder can't be made.
         """
-        spec, metadata = claim["spec"], claim["metadata"]
-        pending = claim.get("status", {}).get("phase", "Pending") == "Pending" and not spec.get("volumeName")
-        if spec.get("storageClassName") != STORAGE_CLASS or not pending or "deletionTimestamp" in metadata:
+        of_ours = claim["spec"].get("storageClassName") == STORAGE_CLASS
+        if not of_ours or not is_waiting(claim) or "deletionTimestamp" in claim["metadata"]:
             return None
-        name = f"pvc-{metadata['uid']}"
-        path = self.folder / name
+        path = self.folder / name_for(claim)
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o777)  # the container's user, which nobody knows yet, must be able to write
-        return {
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": {"name": name, "annotations": {_PROVISIONED_BY: PROVISIONER}},
-            "spec": {
-                "capacity": {"storage": spec["resources"]["requests"]["storage"]},
-                "accessModes": spec["accessModes"],
-                "volumeMode": "Filesystem",
-                "persistentVolumeReclaimPolicy": "Delete",
-                "storageClassName": STORAGE_CLASS,
-                "claimRef": {
-                    "apiVersion": "v1",
-                    "kind": "PersistentVolumeClaim",
-                    "namespace": metadata["namespace"],
-                    "name": metadata["name"],
-                    "uid": metadata["uid"],
-                },
-                "hostPath": {"path": str(path), "type": "Directory"},
-                "nodeAffinity": {
-                    "required": {
-                        "nodeSelectorTerms": [
-                            {
-                                "matchExpressions": [
-                                    {"key": "kubernetes.io/hostname", "operator": "In", "values": [self.node]}
-                                ]
-                            }
-                        ]
-                    }
-                },
-            },
-        }
+        source = {"hostPath": {"path": str(path), "type": "Directory"}}
+        return BoundVolume(PROVISIONER, STORAGE_CLASS, source, (_HOST, self.node)).manifest(claim)
 
     def reclaim(self, volume: dict[str, Any]) -> bool:
         """Delete a released volume's folder; return whether the volume itself is now to be deleted.
@@ -74,10 +45,7 @@ class LocalStorage:
             OSError: the folder can't be deleted.
         """
         annotations = volume["metadata"].get("annotations") or {}
-        ours = annotations.get(_PROVISIONED_BY) == PROVISIONER
-        delete = volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete"
-        released = volume.get("status", {}).get("phase") == "Released"
-        if not (ours and delete and released):
+        if annotations.get(PROVISIONED_BY) != PROVISIONER or not is_over(volume):
             return False
         # The name, not spec.hostPath: what the API says must not be able to delete another folder.
         folder = self.folder / volume["metadata"]["name"]
