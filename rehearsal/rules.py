@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -86,6 +87,15 @@ class Habit:
     def at(self, token: str, place: str) -> bool:
         """Tell whether the rule holds at a place of a type."""
         return token not in self.others and self.places.search(place) is not None
+
+
+def merged(*tables: Mapping[str, Mapping[str, Rule]]) -> Mapping[str, Mapping[str, Rule]]:
+    """Give the rules of several tables (by type, then by dotted path) as one; a later table's count."""
+    found: dict[str, dict[str, Rule]] = {}
+    for table in tables:
+        for token, rules in table.items():
+            found.setdefault(token, {}).update(rules)
+    return found
 
 
 def one_of(values: tuple[str, ...], value: str) -> str:

@@ -146,12 +146,16 @@ class AwsAccount(pulumi.ComponentResource):
                 opts=self._own,
             )
             for part, statements in deployer_statements(self._scope, environment, regions, state).items():
-                aws.iam.RolePolicy(
+                # Of its own, not inline: all that is inside of a role shares 10,240 characters.
+                policy = aws.iam.Policy(
                     f"deploy-{environment}-{part}",
-                    name=part,
-                    role=role.name,
+                    name=f"{deployer_role_name(environment)}-{part}",
+                    description=f"What deployments to {environment} may do: {part}",
                     policy=document(*statements),
                     opts=self._own,
+                )
+                aws.iam.RolePolicyAttachment(
+                    f"deploy-{environment}-{part}", role=role.name, policy_arn=policy.arn, opts=self._own
                 )
         return role.arn
 

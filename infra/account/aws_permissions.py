@@ -8,15 +8,15 @@ Roles that this stack makes can't be changed by those who deploy, and what they 
 
 from collections.abc import Mapping, Sequence
 
-from infra.account.aws_boundary import other_environments
+from infra.account.aws_boundary import in_regions, other_environments
 from infra.account.aws_state_place import StatePlace
-from infra.clouds.aws.policy_document import Statement
+from infra.clouds.aws.policy_document import Statement, actions
 from infra.clouds.aws.scope import Scope, deployer_role_name
 
 _CHANGE = ("Create*", "Delete*", "Modify*", "Update*", "Put*", "Tag*", "Untag*")
 _LOOK = ("Describe*", "Get*", "List*")
-_LIST_BY_TAG = "tag:GetResources"
-"""Finds what a killed update had made and what a sweep deletes; in another service's statement, to save characters."""
+_BY_TAG = ("GetResources",)
+"""Finds what a killed update had made and what a sweep deletes."""
 _MACHINES = (
     *_CHANGE,
     *_LOOK,
@@ -62,7 +62,8 @@ _REGIONAL: Mapping[str, Sequence[str]] = {
     "logs": ("CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups", "ListTags*", "PutRetentionPolicy", "TagResource"),
     "rds": (*_CHANGE, "Describe*", "ListTagsForResource", "AddTagsToResource", "RemoveTagsFromResource"),
     "secretsmanager": ("CreateSecret", "DescribeSecret", "RotateSecret", "TagResource"),
-    "ssm": ("DescribeInstanceInformation", "StartSession", "TerminateSession", _LIST_BY_TAG),
+    "ssm": ("DescribeInstanceInformation", "StartSession", "TerminateSession"),
+    "tag": _BY_TAG,
 }
 _KEY_USE = ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
 """What a service does with a key in the name of whoever makes a cluster, a database or its secret there."""
@@ -70,7 +71,8 @@ _THROUGH = ("ec2", "eks", "elasticache", "fsx", "rds", "secretsmanager")
 _FRONT: Mapping[str, Sequence[str]] = {
     "cloudfront": (*_CHANGE, *_LOOK),
     "route53": ("ChangeResourceRecordSets", "ChangeTagsForResource", *_CHANGE, *_LOOK),
-    "wafv2": (*_CHANGE, *_LOOK, "AssociateWebACL", "DisassociateWebACL", _LIST_BY_TAG),
+    "tag": _BY_TAG,
+    "wafv2": (*_CHANGE, *_LOOK, "AssociateWebACL", "DisassociateWebACL"),
 }
 _FRONT_REGION = "us-east-1"
 """Where CloudFront, its certificates and its firewall are, wherever the regions are."""
@@ -124,7 +126,9 @@ _PASSED_TO = (
 def deployer_statements(
     scope: Scope, environment: str, regions: Sequence[str], state_stack: str
 ) -> Mapping[str, Sequence[Statement]]:
-    """The role's policies by name: each below IAM's 10,240 characters for all inline policies of a role together.
+    """The role's policies by name: ten at most, each within IAM's 6,144 characters.
+
+    Those are the quotas of docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
 
     Args:
         scope: The account stack's place.
@@ -132,26 +136,15 @@ def deployer_statements(
         regions: Where it may make anything.
         state_stack: The stack of kind `state`, in this account.
     """
-    in_regions = {"StringEquals": {"aws:RequestedRegion": list(regions)}}
     arn = f"arn:{scope.partition}"
     state = StatePlace(scope, state_stack)
     return {
-        "regions": [
-            Statement(service.capitalize(), _actions(service, verbs), conditions=in_regions)
-            for service, verbs in _REGIONAL.items()
-        ],
-        "front": [
-            Statement(
-                service.capitalize(),
-                _actions(service, verbs),
-                conditions={"StringEquals": {"aws:RequestedRegion": _FRONT_REGION}},
-            )
-            for service, verbs in _FRONT.items()
-        ],
+        "regions": [in_regions(_REGIONAL, regions)],
+        "front": [in_regions(_FRONT, [_FRONT_REGION])],
         "names": [
             Statement(
                 "KeysThroughServices",
-                _actions("kms", _KEY_USE),
+                actions("kms", _KEY_USE),
                 conditions={
                     "StringEquals": {
                         "kms:ViaService": [
@@ -161,15 +154,15 @@ def deployer_statements(
                 },
             ),
             Statement("Itself", ["sts:AssumeRole"], [scope.iam_arn(f"role/{deployer_role_name(environment)}")]),
-            Statement("Buckets", _actions("s3", (*_BUCKETS, *_BUCKET_SETTINGS)), [f"{arn}:s3:::modelfleet-*"]),
+            Statement("Buckets", actions("s3", (*_BUCKETS, *_BUCKET_SETTINGS)), [f"{arn}:s3:::modelfleet-*"]),
             Statement(
                 "Roles",
-                _actions("iam", _ROLES),
+                actions("iam", _ROLES),
                 [scope.iam_arn("role/modelfleet-*"), scope.iam_arn("instance-profile/modelfleet-*")],
             ),
             Statement(
                 "RolesWithin",
-                _actions("iam", _ROLES_WITHIN),
+                actions("iam", _ROLES_WITHIN),
                 [scope.iam_arn("role/modelfleet-*")],
                 conditions={"StringEquals": {"iam:PermissionsBoundary": scope.boundary_arn(environment)}},
             ),
@@ -185,14 +178,10 @@ def deployer_statements(
             *state.limits(),
             Statement(
                 "NotWhoDeploys",
-                _actions("iam", [verb for verb in (*_ROLES, *_ROLES_WITHIN) if not verb.startswith(("Get", "List"))]),
+                actions("iam", [verb for verb in (*_ROLES, *_ROLES_WITHIN) if not verb.startswith(("Get", "List"))]),
                 [scope.iam_arn("role/modelfleet-deploy-*"), scope.iam_arn(f"role/{scope.name()}-*")],
                 effect="Deny",
             ),
             other_environments(environment, state_stack),
         ],
     }
-
-
-def _actions(service: str, verbs: Sequence[str]) -> list[str]:
-    return [verb if ":" in verb else f"{service}:{verb}" for verb in verbs]

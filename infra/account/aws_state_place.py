@@ -1,9 +1,8 @@
 """Where all stacks keep their state on AWS, in the permissions of those who deploy and of what they make."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from infra.clouds.aws.policy_document import Statement
+from infra.clouds.aws.policy_document import Statement, actions
 from infra.clouds.aws.scope import Scope
 
 _KEY_CHANGES = (
@@ -43,17 +42,17 @@ class StatePlace:
     def use(self) -> list[Statement]:
         """Read and write states and the secrets in them."""
         return [
-            Statement("StateFiles", _actions("s3", ("GetObject", "PutObject", "DeleteObject")), [f"{self._files}/*"]),
+            Statement("StateFiles", actions("s3", ("GetObject", "PutObject", "DeleteObject")), [f"{self._files}/*"]),
             self._with_keys("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey"),
         ]
 
     def limits(self) -> list[Statement]:
         """Change nothing of how they are kept, nor which keys the aliases mean."""
         return [
-            Statement("StateBuckets", _actions("s3", _BUCKET_CHANGES), self._buckets, effect="Deny"),
+            Statement("StateBuckets", actions("s3", _BUCKET_CHANGES), self._buckets, effect="Deny"),
             Statement(
                 "StateKeyChanges",
-                _actions("kms", _KEY_CHANGES),
+                actions("kms", _KEY_CHANGES),
                 self._keys,
                 conditions=self._by_alias,
                 effect="Deny",
@@ -70,8 +69,4 @@ class StatePlace:
         ]
 
     def _with_keys(self, *verbs: str) -> Statement:
-        return Statement("StateKeys", _actions("kms", verbs), self._keys, conditions=self._by_alias)
-
-
-def _actions(service: str, verbs: Sequence[str]) -> list[str]:
-    return [f"{service}:{verb}" for verb in verbs]
+        return Statement("StateKeys", actions("kms", verbs), self._keys, conditions=self._by_alias)

@@ -6,8 +6,10 @@ from rehearsal.aws.dependents import HELD_BY, HELD_ERROR
 from rehearsal.aws.functions import FUNCTIONS
 from rehearsal.aws.habits import HABITS
 from rehearsal.aws.joins import JOINS
+from rehearsal.aws.limits import LIMITS
 from rehearsal.aws.names import NAMES
 from rehearsal.aws.resources import COMMON_OUTPUTS, ROWS
+from rehearsal.rules import merged
 from rehearsal.service_models import ServiceModels
 from rehearsal.table import Cloud, Row
 
@@ -25,7 +27,7 @@ CLOUD: Final = Cloud(
     config_replaces=("region", "allowedAccountIds"),
     source=ServiceModels(),
     joins=JOINS,
-    names=NAMES,
+    names=merged(NAMES, LIMITS),
     habits=HABITS,
     held_by=HELD_BY,
     held_error=HELD_ERROR,

@@ -247,12 +247,23 @@ JOINS: Final[Mapping[str, Join]] = {
             "limitUnit": "BudgetLimit.Unit",
             "notifications.comparisonOperator": "/budgets.Notification.ComparisonOperator",
             "notifications.notificationType": "/budgets.Notification.NotificationType",
+            "notifications.subscriberEmailAddresses": "/budgets.Subscriber.Address",
             "notifications.threshold": "/budgets.Notification.Threshold",
             "notifications.thresholdType": "/budgets.Notification.ThresholdType",
         },
     ),
     "aws:guardduty/detector:Detector": Join(("guardduty.CreateDetector",)),
-    "aws:guardduty/detectorFeature:DetectorFeature": Join(("guardduty.DetectorFeatureConfiguration",)),
+    "aws:guardduty/detectorFeature:DetectorFeature": Join(
+        ("guardduty.DetectorFeatureConfiguration", "guardduty.UpdateDetector")
+    ),
+    "aws:accessanalyzer/analyzer:Analyzer": Join(("accessanalyzer.CreateAnalyzer",)),
+    "aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess": Join(("ec2.EnableSnapshotBlockPublicAccess",)),
+    "aws:ec2/imageBlockPublicAccess:ImageBlockPublicAccess": Join(
+        ("ec2.EnableImageBlockPublicAccess",), {"state": "ImageBlockPublicAccessState"}
+    ),
+    "aws:ec2/instanceMetadataDefaults:InstanceMetadataDefaults": Join(("ec2.ModifyInstanceMetadataDefaults",)),
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": Join(("ecr.CreateRepositoryCreationTemplate",)),
+    "aws:iam/serviceLinkedRole:ServiceLinkedRole": Join(("iam.CreateServiceLinkedRole",)),
     "aws:ssm/parameter:Parameter": Join(("ssm.PutParameter",)),
     # Front
     "aws:acm/certificate:Certificate": Join(("acm.RequestCertificate",)),

@@ -16,7 +16,6 @@ _DATABASE: Final = Rule(
     min_length=1,
     max_length=63,
 )
-
 NAMES: Final[Mapping[str, Mapping[str, Rule]]] = {
     "aws:s3/bucket:Bucket": {
         "bucket": Rule(

@@ -5,8 +5,10 @@ from typing import Final
 from rehearsal.azure.dependents import HELD_BY, HELD_ERROR
 from rehearsal.azure.functions import FUNCTIONS
 from rehearsal.azure.habits import HABITS
+from rehearsal.azure.limits import LIMITS
 from rehearsal.azure.names import NAMES
 from rehearsal.azure.resources import COMMON_OUTPUTS, ROWS
+from rehearsal.rules import merged
 from rehearsal.table import Cloud, Row
 
 CLOUD: Final = Cloud(
@@ -22,7 +24,7 @@ CLOUD: Final = Cloud(
     region=("{config.location}", "{rehearsal.region}"),
     nested=True,
     config_replaces=("subscriptionId", "tenantId"),
-    names=NAMES,
+    names=merged(NAMES, LIMITS),
     habits=HABITS,
     sdk_values_bind=True,
     held_by=HELD_BY,

@@ -88,6 +88,16 @@ NAMES: Final[Mapping[str, Mapping[str, Rule]]] = {
     "azure-native:network:LoadBalancer": {"loadBalancerName": _NETWORK},
     "azure-native:network:BastionHost": {"bastionHostName": _NETWORK},
     "azure-native:privatedns:PrivateZone": {"privateZoneName": _named(r"([a-z0-9_-]{1,63}\.)+[a-z0-9-]{1,63}", 1, 253)},
+    "azure-native:privatedns:VirtualNetworkLink": {"virtualNetworkLinkName": _NETWORK},
+    "azure-native:authorization:ManagementLockByScope": {"lockName": _named(r"[\w().-]*[\w()-]", 1, 90)},
+    "azure-native:authorization:PolicyAssignment": {
+        "policyAssignmentName": _named(r"[^#<>%&:\\?/]*[^#<>%&:\\?/. ]", 1, 64)
+    },
+    "azure-native:authorization:RoleDefinition": {
+        "roleDefinitionId": _named(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", 36, 36),
+        "roleName": _named(r".+", 1, 512, source="learn.microsoft.com/azure/role-based-access-control/custom-roles"),
+    },
+    "azure-native:consumption:Budget": {"budgetName": _named(r"[A-Za-z0-9][A-Za-z0-9_-]*", 1, 63)},
     "azure-native:monitor:DiagnosticSetting": {"name": _named(r"[^*<>%&:\\?+/]+", 1, 260)},
     "azure-native:authorization:RoleAssignment": {
         "roleAssignmentName": _named(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", 36, 36)

@@ -7,8 +7,10 @@ from rehearsal.gcp.dependents import HELD_BY, HELD_ERROR
 from rehearsal.gcp.functions import FUNCTIONS
 from rehearsal.gcp.habits import HABITS
 from rehearsal.gcp.joins import JOINS
+from rehearsal.gcp.limits import LIMITS
 from rehearsal.gcp.names import NAMES
 from rehearsal.gcp.resources import COMMON_OUTPUTS, ROWS
+from rehearsal.rules import merged
 from rehearsal.table import Cloud, Row
 
 CLOUD: Final = Cloud(
@@ -25,7 +27,7 @@ CLOUD: Final = Cloud(
     config_replaces=("project",),
     source=DiscoveryDocuments(),
     joins=JOINS,
-    names=NAMES,
+    names=merged(NAMES, LIMITS),
     habits=HABITS,
     held_by=HELD_BY,
     held_error=HELD_ERROR,

@@ -297,11 +297,11 @@ def test_a_wrong_secret_is_not_shown() -> None:
 
 def test_how_well_values_could_be_checked_is_told() -> None:
     schema = load(AWS.package, "aws:lb/targetGroup:TargetGroup")
-    checked = check_inputs(AWS, schema, {"port": 443, "deregistrationDelay": 60, "protocol": "TLS"})
+    checked = check_inputs(AWS, schema, {"port": 443, "slowStart": 60, "protocol": "TLS"})
     assert checked.evidence == {
         "port": Evidence.VALUES,
         "protocol": Evidence.VALUES,
-        "deregistrationDelay": Evidence.TYPE,
+        "slowStart": Evidence.TYPE,
     }
 
 

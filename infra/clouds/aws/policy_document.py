@@ -1,10 +1,14 @@
 """IAM policy documents, typed (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html)."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import pulumi
+
+_COMPACT: Final = (",", ":")
+"""KMS and S3 count a document's spaces."""
 
 Conditions = Mapping[str, Mapping[str, pulumi.Input[str] | Sequence[pulumi.Input[str]]]]
 
@@ -67,5 +71,35 @@ def service_trust(service: str, *, account: str) -> pulumi.Output[str]:
     )
 
 
+def actions(service: str, verbs: Sequence[str]) -> list[str]:
+    """Actions of one service by their full names."""
+    return [f"{service}:{verb}" for verb in verbs]
+
+
 def _json(statements: list[dict[str, object]]) -> pulumi.Output[str]:
-    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": statements})
+    """Write a document as soon as the results in it are known.
+
+    `pulumi.Output.json_dumps` makes an output of every name and value in it, several hundred for a key's policy.
+    """
+    document = {"Version": "2012-10-17", "Statement": statements}
+    results: list[pulumi.Output[str]] = []
+
+    def collect(value: object) -> str:
+        if not isinstance(value, pulumi.Output):
+            raise TypeError(f"a policy document can't hold a {type(value).__name__}: {value!r}")
+        results.append(value)
+        return ""
+
+    text = _dumps(document, collect)
+    if not results:
+        return pulumi.Output.from_input(text)
+
+    def fill(values: Sequence[str]) -> str:
+        in_order = iter(values)
+        return _dumps(document, lambda _: next(in_order))
+
+    return pulumi.Output.all(*results).apply(fill)
+
+
+def _dumps(document: object, default: Callable[[object], object]) -> str:
+    return json.dumps(document, default=default, separators=_COMPACT)

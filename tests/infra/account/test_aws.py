@@ -1,11 +1,13 @@
 """What an AWS account has once; recorded without an engine."""
 
 import json
+from collections import Counter
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
+from rehearsal.aws.limits import LIMITS
 from tests.infra.clouds.aws.recording import Recorder, policy_of, record, settings_of
 
 STACK = "aws-account"
@@ -61,13 +63,12 @@ def test_the_preview_role_only_looks(account: Recorder) -> None:
     assert written == {"s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject", "kms:Decrypt", "kms:DescribeKey"}
 
 
-def test_deployers_keep_to_their_regions_and_within_iams_limits(account: Recorder) -> None:
+def test_deployers_keep_to_their_regions(account: Recorder) -> None:
     policies = {
-        name: made
-        for name, made in account.of("aws:iam/rolePolicy:RolePolicy").items()
-        if name.startswith("deploy-production")
+        name: made for name, made in account.of("aws:iam/policy:Policy").items() if name.startswith("deploy-production")
     }
-    assert sum(len("".join(made["policy"].split())) for made in policies.values()) <= 10_240
+    attached = account.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+    assert {name for name, made in attached.items() if made["role"] == "modelfleet-deploy-production"} == set(policies)
     for statement in policy_of(policies["deploy-production-regions"]):
         assert statement["Condition"]["StringEquals"]["aws:RequestedRegion"] == ["us-east-1", "us-west-2"]
         assert not any(action.endswith(":*") for action in statement["Action"])
@@ -88,10 +89,10 @@ def state() -> Recorder:
 
 
 def _statements(account: Recorder, environment: str) -> list[dict[str, Any]]:
-    policies = account.of("aws:iam/rolePolicy:RolePolicy").items()
     return [
         statement
-        for name, made in policies
+        for kind in ("aws:iam/policy:Policy", "aws:iam/rolePolicy:RolePolicy")
+        for name, made in account.of(kind).items()
         if name.startswith(f"deploy-{environment}")
         for statement in policy_of(made)
     ]
@@ -204,11 +205,39 @@ def _within(account: Recorder, environment: str, action: str, resource: str, con
     return {s["Effect"] for s in statements if _decides(s, action, resource, context)} == {"Allow"}
 
 
-def test_a_boundary_is_one_policy_within_iams_limit(account: Recorder) -> None:
+_DOCUMENTS = (
+    ("aws:iam/policy:Policy", "policy"),
+    ("aws:iam/role:Role", "assumeRolePolicy"),
+    ("aws:iam/rolePolicy:RolePolicy", "policy"),
+    ("aws:kms/key:Key", "policy"),
+    ("aws:s3/bucketPolicy:BucketPolicy", "policy"),
+)
+_MANY_REGIONS = (
+    *("us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1", "eu-central-1", "eu-west-1"),
+    *("eu-north-1", "ap-northeast-1", "ap-northeast-2", "ap-southeast-1", "ap-southeast-2", "ap-south-1"),
+)
+_ATTACHED_TO_A_ROLE = 10
+"""By default (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
+
+
+def test_an_account_of_many_regions_keeps_to_the_limits_of_policies(account: Recorder) -> None:
+    def program() -> None:
+        from infra.account.aws import AwsAccount  # noqa: PLC0415 - the SDK takes a second to import
+
+        AwsAccount("account", settings_of(STACK, regions=_MANY_REGIONS, guard_rails={"configuration_record": True}))
+
+    wide = record(STACK, program)
+    for kind, key in _DOCUMENTS:
+        rule = LIMITS[kind][key]
+        for name, made in (*account.of(kind).items(), *wide.of(kind).items()):
+            assert rule.violation(made[key]) is None, f"{kind} {name}"
+    roles = [made["role"] for made in wide.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment").values()]
+    assert max(Counter(roles).values()) <= _ATTACHED_TO_A_ROLE
+
+
+def test_roles_of_each_environment_have_a_boundary(account: Recorder) -> None:
     made = account.of("aws:iam/policy:Policy")
-    assert set(made) == {"boundary-staging", "boundary-production"}
-    for policy in made.values():
-        assert len("".join(policy["policy"].split())) <= 6_144
+    assert {name for name in made if name.startswith("boundary")} == {"boundary-staging", "boundary-production"}
 
 
 def test_a_boundary_leaves_out_identities_other_environments_and_states(account: Recorder, state: Recorder) -> None:
