@@ -11,6 +11,7 @@ from fleet.commands import (
     cost,
     image,
     model,
+    plain_engine,
     profile,
     quota,
     rehearse,
@@ -36,6 +37,7 @@ stack.register(app)
 bootstrap.register(app)
 rehearse.register(app)
 sweep.register(app)
+plain_engine.register(app)
 cost.register(app)
 quota.register(app)
 tools.register(app)

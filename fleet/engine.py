@@ -165,6 +165,24 @@ class Engine:
             if "currently locked" in str(error):
                 raise
 
+    def cancel(self, stack: str) -> None:
+        """Take every lock of the stack, whoever holds it.
+
+        Raises:
+            UpdateFailedError: the backend refused.
+        """
+        self._checked("cancel", stack, "--yes")
+
+    def plain(self, *arguments: str) -> int:
+        """Run the engine on this process's terminal, and give its exit status; a Ctrl-C is the engine's to answer."""
+        with subprocess.Popen([self._program, *arguments], cwd=self._project, env=self._environment) as process:
+            while True:
+                try:
+                    return process.wait()
+                except KeyboardInterrupt as interrupt:
+                    if isinstance(interrupt, Terminated):
+                        process.send_signal(signal.SIGINT)  # a terminal's Ctrl-C reaches the engine too, this did not
+
     def remove(self, stack: str) -> None:
         """Forget the stack; its configuration file stays."""
         self._checked("stack", "rm", "--yes", "--preserve-config", stack)

@@ -91,12 +91,48 @@ def release_lock(stack: str, backend: str) -> None:
     if alive := [lock for lock in locks if not _is_dead(lock)]:
         raise StackLockedError(
             f"stack {stack} is being updated by {_holder(alive[0])}: wait until that has ended, then run this again; "
-            f"if nothing runs there any more, `pulumi cancel {stack}` releases it"
+            f"if nothing runs there any more, `fleet unlock {stack}` releases it"
         )
     if locks:
         console.note(f"the last update of {stack} was killed; its lock is released")
         for lock in locks:  # not `pulumi cancel`, which takes the lock of whoever came meanwhile too
             lock.unlink(missing_ok=True)
+
+
+def holders(engine: Engine, stack: str, backend: str) -> list[str]:
+    """Say who holds a stack's lock, as far as the backend tells; empty if nobody does.
+
+    Args:
+        engine: The engine of the stack's flavour.
+        stack: The stack; it exists.
+        backend: URL of the state backend.
+    """
+    if urlparse(backend).scheme == "file":
+        return [_holder(lock) for lock in _locks(backend, stack)]
+    try:
+        engine.check_unlocked(stack)
+    except UpdateFailedError as error:
+        return [str(error)]
+    return []
+
+
+def unlock(engine: Engine, stack: str, backend: str) -> None:
+    """Take every lock of a stack, also one of another machine, whose holder nobody here can see.
+
+    Args:
+        engine: The engine of the stack's flavour.
+        stack: The stack; it exists.
+        backend: URL of the state backend.
+
+    Raises:
+        StackLockedError: a holder lives on this machine.
+    """
+    if alive := [lock for lock in _locks(backend, stack) if _is_of_this_host(lock) and not _is_dead(lock)]:
+        raise StackLockedError(
+            f"stack {stack} is being updated by {_holder(alive[0])}, which lives: let it end, or end it in order "
+            "(`kill -INT`); nothing was touched"
+        )
+    engine.cancel(stack)
 
 
 def _check_unlocked(engine: Engine, stack: str) -> None:
@@ -105,7 +141,7 @@ def _check_unlocked(engine: Engine, stack: str) -> None:
     except UpdateFailedError as error:
         raise StackLockedError(
             f"stack {stack} is in use, or its last update was killed:\n{error}\nwait until that has ended; if nothing "
-            f"runs there any more, `pulumi cancel {stack}` releases it"
+            f"runs there any more, `fleet unlock {stack}` releases it"
         ) from None
 
 
@@ -157,6 +193,13 @@ def _holder(lock: Path) -> str:
         return f"process {int(holder['pid'])} of {holder['hostname']}"
     except (OSError, ValueError, KeyError):
         return f"the holder of {lock}"
+
+
+def _is_of_this_host(lock: Path) -> bool:
+    try:
+        return json.loads(lock.read_text(encoding="utf-8"))["hostname"] == socket.gethostname()
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def _is_dead(lock: Path) -> bool:

@@ -14,6 +14,7 @@ from fleet.console import FleetError
 from fleet.engine import Engine, Summary, stack_names
 from fleet.exclusive import exclusive
 from fleet.kept_notes import KeptNotes, record
+from fleet.lost_state import check_not_lost
 from fleet.phases import PhasedUpdate, holds_objects, with_its_way
 from fleet.policies import policy_arguments
 from fleet.rehearsed import rehearsed_world
@@ -159,9 +160,14 @@ class Stack:
         )
 
     def begin(self) -> None:
-        """Make it, empty, unless it is there; whoever calls this holds it."""
+        """Make it, empty, unless it is there; whoever calls this holds it.
+
+        Raises:
+            StateLostError: it was there, and the backend has lost its state.
+        """
         if self.bootstrapped:
             return
+        check_not_lost(self.backend, self.name)
         release_lock(self.name, self.backend)
         with self.config.kept_clean():
             self.engine.select(self.name)

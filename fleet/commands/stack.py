@@ -216,5 +216,10 @@ def env(
     from fleet import rehearsed  # noqa: PLC0415
     from toolchain.pulumi_home import choose_flavour, shell_exports  # noqa: PLC0415
 
+    if rehearsal is None and (world := rehearsed.rehearsed_world()) is not None:
+        raise console.FleetError(
+            f"this shell is in rehearsal {world.folder.name}, which the plain engine would leave: `fleet pulumi STACK` "
+            "runs it inside; unset MODELFLEET_REHEARSAL to work on real stacks"
+        )
     text = shell_exports(choose_flavour()) if rehearsal is None else rehearsed.exports(rehearsed.begin(rehearsal))
     print(text)  # noqa: T201 - read by a shell

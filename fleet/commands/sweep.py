@@ -1,4 +1,4 @@
-"""`fleet sweep` and `fleet repair`: what an update or a destroy that failed left behind."""
+"""`fleet sweep`, `repair` and `unlock`: what an update or a destroy that failed left behind."""
 
 from pathlib import Path
 from typing import Annotated
@@ -36,11 +36,22 @@ Examples:
     fleet repair aws-us-east-1
     fleet repair gcp-account --forget 'urn:pulumi:gcp-account::modelfleet::gcp:billing/budget:Budget::budget'
 """
+_UNLOCK = """Release the lock of a stack whose holder has died on another machine, once you have seen that it has.
+
+It takes every lock of the stack. A holder that lives on this machine keeps its own; one that is dead here needs no
+command: `fleet up` and `fleet down` release its lock by themselves.
+
+Examples:
+
+    fleet unlock aws-us-east-1
+    fleet unlock aws-us-east-1 --yes --json
+"""
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the top level."""
     app.command(help=_REPAIR)(repair)
+    app.command(help=_UNLOCK)(unlock)
     app.command(help=_SWEEP)(sweep)
 
 
@@ -77,6 +88,34 @@ def repair(
         console.json_result({"stack": stack, **found})
     elif settled is None:
         console.step(f"stack {stack}: nothing was pending")
+
+
+def unlock(
+    stack: StackName,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Unlock a stack."""
+    from fleet.exclusive import exclusive  # noqa: PLC0415
+    from fleet.repair import holders  # noqa: PLC0415
+    from fleet.repair import unlock as unlocked  # noqa: PLC0415
+    from fleet.stacks import Stack  # noqa: PLC0415
+
+    opened = Stack.open(stack, create=False)
+    with exclusive(stack):
+        held_by = holders(opened.engine, stack, opened.backend)
+        for each in held_by:
+            console.note(f"held by {each}")
+        if held_by:
+            if not yes:
+                typer.confirm("Does nothing run there any more?", abort=True)
+            unlocked(opened.engine, stack, opened.backend)
+    if as_json:
+        console.json_result({"stack": stack, "heldBy": held_by})
+    elif held_by:
+        console.step(f"stack {stack} is unlocked; the next `fleet up {stack}` takes up what was under way")
+    else:
+        console.step(f"nobody holds stack {stack}")
 
 
 def sweep(

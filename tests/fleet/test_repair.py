@@ -12,7 +12,7 @@ import pytest
 
 from fleet.engine import Engine
 from fleet.pending import Settled, StateChangedError
-from fleet.repair import StackLockedError, repair
+from fleet.repair import StackLockedError, holders, repair, unlock
 from toolchain.flavour import Flavour
 from toolchain.pulumi_home import pulumi_environment
 
@@ -73,8 +73,27 @@ def test_a_dead_holder_s_lock_is_released(engine: Engine, tmp_path: Path, pid: i
 def test_a_lock_of_another_machine_is_left_alone_and_told(engine: Engine, tmp_path: Path) -> None:
     pid = dead_pid()
     file = lock(tmp_path / "backend", pid, "elsewhere")
-    with pytest.raises(StackLockedError, match=rf"process {pid} of elsewhere: wait .* `pulumi cancel e2e-repair`"):
+    with pytest.raises(StackLockedError, match=rf"process {pid} of elsewhere: wait .* `fleet unlock e2e-repair`"):
         repair(engine, "e2e-repair", backend=(tmp_path / "backend").as_uri(), adopts=True)
+    assert file.exists()
+
+
+def test_a_person_takes_the_lock_of_another_machine(engine: Engine, tmp_path: Path) -> None:
+    backend = (tmp_path / "backend").as_uri()
+    assert holders(engine, "e2e-repair", backend) == []
+    file = lock(tmp_path / "backend", 4242, "elsewhere")
+    assert holders(engine, "e2e-repair", backend) == ["process 4242 of elsewhere"]
+    unlock(engine, "e2e-repair", backend)
+    assert not file.exists()
+
+
+def test_nobody_takes_the_lock_of_an_engine_that_lives_here(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = lock(tmp_path / "backend", 1)
+    monkeypatch.setattr(Path, "readlink", lambda _: Path("/opt/pulumi"))
+    with pytest.raises(StackLockedError, match="which lives"):
+        unlock(engine, "e2e-repair", (tmp_path / "backend").as_uri())
     assert file.exists()
 
 
@@ -114,7 +133,7 @@ def test_an_update_elsewhere_is_not_settled(engine: Engine, tmp_path: Path, monk
 def test_a_bucket_s_lock_is_seen_before_anything_is_asked(engine: Engine, tmp_path: Path) -> None:
     note_pending(tmp_path / "backend")
     file = lock(tmp_path / "backend", dead_pid(), "elsewhere")
-    with pytest.raises(StackLockedError, match=r"(?s)elsewhere.*pulumi cancel e2e-repair"):
+    with pytest.raises(StackLockedError, match=r"(?s)elsewhere.*fleet unlock e2e-repair"):
         repair(engine, "e2e-repair", backend="s3://a-bucket", adopts=False)
     assert engine.export("e2e-repair")["deployment"]["pending_operations"]
     file.unlink()
