@@ -4,7 +4,7 @@ import importlib.util
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from rehearsal.sdk_index import SdkMissingError
 class DiscoveryDocuments:
     """The source of rules for Google Cloud; places are `api.version.Schema`, with members after more dots."""
 
-    @property
+    @cached_property  # reading a package's metadata takes a millisecond, and every check asks
     def version(self) -> str:
         """The documents are those of the installed client."""
         return f"google-api-python-client {version('google-api-python-client')}"

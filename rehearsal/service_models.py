@@ -1,5 +1,6 @@
 """AWS's service models, as botocore carries them: what each operation takes, with enumerations, patterns and ranges."""
 
+from functools import cached_property
 from importlib.metadata import version
 
 from rehearsal.published import Node
@@ -8,7 +9,7 @@ from rehearsal.published import Node
 class ServiceModels:
     """The source of rules for AWS; places are `service.Operation` or `service.Shape`, with members after more dots."""
 
-    @property
+    @cached_property  # reading a package's metadata takes a millisecond, and every check asks
     def version(self) -> str:
         """The models are those of the installed botocore."""
         return f"botocore {version('botocore')}"
