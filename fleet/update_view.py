@@ -105,7 +105,7 @@ class UpdateView:
         if step["op"] == "same":
             return
         what = f"{_words(step['op'])[0]} {_name(step['urn'])}"
-        if self._preview:
+        if self._preview and step["op"] != "refresh":  # of what is looked at, what differs comes as a step of its own
             detail = ", ".join(sorted(step.get("detailedDiff") or step.get("diffs") or ()))
             self._console.print(Text(f"  would be {_words(step['op'])[1]}: {_name(step['urn'])}"
                                      + (f" ({detail})" if detail else "")))  # fmt: skip
@@ -113,7 +113,7 @@ class UpdateView:
 
     def _end(self, step: Mapping[str, Any], *, failed: bool) -> None:
         running = self._running.pop(step["urn"], None)
-        if running is None or self._preview:
+        if running is None or self._preview or step["op"] == "same":  # a refresh looks at all, and finds most as it was
             return
         seconds = time.monotonic() - running[2]
         took = f" ({seconds:.1f} s)" if seconds >= 1 else ""

@@ -25,7 +25,8 @@ def report(github: GitHub, plan: Plan, run: str = "") -> str | None:
     title = f"{plan.stack} could not be compared with the cloud" if plan.error else f"{plan.stack} drifts"
     text = (
         f"{mark}\nThis is what an update would change without any change of ours: somebody changed the cloud, or an "
-        f"update was never made. Either is put right by `fleet up {plan.stack}`; a change that should stay belongs "
-        f"into the stack file.\n\n{plan.as_markdown()}{seen}\n"
+        f"update was never made. Either is put right by `fleet refresh {plan.stack}` and then `fleet up {plan.stack}`, "
+        "since an update alone doesn't look at the cloud; a change that should stay belongs into the stack file "
+        f"(docs/runbooks/drift.md).\n\n{plan.as_markdown()}{seen}\n"
     )
     return github.put_issue(mark, title, text, ("drift",))
