@@ -162,23 +162,30 @@ class Watch:
             found[part] = found.get(part, 0.0) + used_s
         return found
 
-    def _watch(self) -> None:
-        while not self._done.wait(_LOOK_EVERY_S):
-            for folder in Path("/proc").glob("[0-9]*"):
-                try:
-                    self._look(folder)
-                except OSError:  # it has ended
-                    continue
+    def look(self, folder: Path) -> None:
+        """Note what a process has used, by its folder in /proc.
 
-    def _look(self, folder: Path) -> None:
+        Raises:
+            OSError: there is no such process any more.
+        """
         # proc(5): after the name in brackets come the state, parent, group, session, …, user and system time.
         fields = (folder / "stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
         if not fields or int(fields[3]) != self._session:  # one that ends while it is read has none
             return
         command = (folder / "cmdline").read_bytes().decode(errors="replace")
         part = next((name for name, mark in _PARTS.items() if mark in command), "engine")
+        if not command:  # it has ended, and nobody has asked for its status: its command line is gone
+            part, _ = self._used.get(int(folder.name), (part, 0.0))
         self._used[int(folder.name)] = (part, (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND)
         if part == "program":
             status = (folder / "status").read_text(encoding="utf-8")
             peak = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")), 0)
             self.program_bytes = max(self.program_bytes, peak * 1024)
+
+    def _watch(self) -> None:
+        while not self._done.wait(_LOOK_EVERY_S):
+            for folder in Path("/proc").glob("[0-9]*"):
+                try:
+                    self.look(folder)
+                except OSError:  # it has ended
+                    continue

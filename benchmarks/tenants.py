@@ -4,9 +4,7 @@ Four previews in turn, against stand-ins, in accounts where nothing is made yet,
 without its tenants, and a program with as many plain resources and with none. What tenants add is divided by what plain
 resources add. Each object of a tenant is a resource of its own.
 
-The first round's region tells how many plain resources there are to be. Each preview is told as it ends, since they
-are long: when all resources are registered, the SDK waits for their outputs in a loop that looks at all that are left,
-again for each that is done.
+The first round's region tells how many plain resources there are to be. Each preview is told as it ends.
 """
 
 import os

@@ -1,7 +1,9 @@
 """What a preview used is told by whose process it is, and other programs of the machine don't count."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from benchmarks.stand_ins import Watch
 
@@ -26,3 +28,17 @@ def test_processes_count_for_whose_they_are_and_only_those_of_the_session() -> N
             stranger.kill()
     assert set(watch.cpu_by_part_s()) == {"program"}
     assert watch.program_bytes > 1e6
+
+
+def test_a_process_that_has_ended_is_still_whose_it_was() -> None:
+    with busy("pulumi-language-python-exec") as ours:
+        watch = Watch(ours.pid)
+        try:
+            assert ours.stdout is not None
+            ours.stdout.readline()
+            watch.look(Path(f"/proc/{ours.pid}"))
+        finally:
+            ours.kill()
+        os.waitid(os.P_PID, ours.pid, os.WEXITED | os.WNOWAIT)
+        watch.look(Path(f"/proc/{ours.pid}"))  # nobody has asked for its status yet
+    assert set(watch.cpu_by_part_s()) == {"program"}
