@@ -13,7 +13,7 @@ from fleet import console
 if TYPE_CHECKING:
     from fleet.release_drill.scenario import Scenario
 
-_COLUMNS = ["scenario", "outcome", "caught in", "by", "detected", "restored", "of it rollout", "untouched", "took", ""]
+_COLUMNS = ["release", "end", "caught in", "by", "after", "back in", "of it rollout", "untouched", ""]
 HELP = """Release good and bad digests to three regions of this machine, and see what becomes of them.
 
 Each region is a stack of its own with an embedded Kubernetes whose pods really serve; `fleet release deploy` goes
@@ -104,14 +104,14 @@ def _check_names(option: str, given: Sequence[str], known: Sequence[str]) -> Non
 
 
 def _cells(row: Mapping[str, Any]) -> Sequence[str]:
+    first, *others = row["caught_by"] or ["-"]
     return [
         row["scenario"],
         row["outcome"],
         row["caught_in"] or "-",
-        ", ".join(row["caught_by"]) or "-",
+        first + (f" (+{len(others)})" if others else ""),
         *(_seconds(row[key]) for key in ("detected_s", "restored_s", "rollout_s")),
-        ", ".join(stack.removeprefix("drill-") for stack in row["untouched"]) or "-",
-        _seconds(row["took_s"]),
+        f"{len(row['untouched'])} of {len(row['clients'])}",
         "as it has to be" if not row["problems"] else "WRONG",
     ]
 

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
@@ -14,7 +15,6 @@ from release.gate.probe import Door
 _PROMPT: Final = "def fibonacci(n):"
 _TOKENS: Final = 12
 _ANSWER_LIMIT: Final = httpx.Timeout(20.0, connect=5.0)
-_EVERY_S: Final = 1.0
 _BURST_TOKENS: Final = (8, 64)
 _BURSTS_EVERY_S: Final = 20.0
 _BURST: Final = (4, 24)
@@ -72,9 +72,19 @@ class Clients:
         expected: What each region's good release answers, by stack.
         noisy: Whether bursts come too.
         seed: What bursts are drawn from.
+        every_s: Seconds between two requests of a steady one.
     """
 
-    def __init__(self, doors: dict[str, Door], expected: dict[str, str], *, noisy: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self,
+        doors: Mapping[str, Door],
+        expected: Mapping[str, str],
+        *,
+        noisy: bool = False,
+        seed: int = 0,
+        every_s: float = 1.0,
+    ) -> None:
+        self._every_s = every_s
         self.seen = {stack: Seen() for stack in doors}
         self._doors = doors
         self._expected = expected
@@ -103,7 +113,7 @@ class Clients:
         door, seen = self._doors[stack], self.seen[stack]
         with door.client() as client:
             client.timeout = _ANSWER_LIMIT
-            while not self._ended.wait(_EVERY_S):
+            while not self._ended.wait(self._every_s):
                 try:
                     text = completion(client, door)
                 except (httpx.HTTPError, ValueError, LookupError):

@@ -128,7 +128,7 @@ class ReleaseDrill:
         records = {region.stack: len(self.place.history.of(region.stack)) for region in self.regions}
         doors = {region.stack: region.door for region in self.regions}
         lost = _lost_when_changed(self.regions[0], wanted) if scenario.loses_cluster else nullcontext()
-        with Clients(doors, dict(self.expected), noisy=scenario.noisy, seed=number) as clients, lost:
+        with Clients(doors, self.expected, noisy=scenario.noisy, seed=number) as clients, lost:
             ended = self._released(scenario, words)
         latest = self.place.journals.latest()
         if latest is None or self._rollouts() != earlier + 1:
