@@ -82,6 +82,11 @@ drill: setup ## good and bad releases through three regions that really serve (a
 	@$(FLEET) tools ensure
 	@$(FLEET) release drill $(DRILL_ARGS) --report benchmarks/results/drill-$$(date -u +%F).json
 
+.PHONY: runbooks
+runbooks: setup-all ## every command of docs/runbooks, typed in simulated accounts: what it prints is what the page says
+	@$(FLEET) tools ensure --for test
+	@MODELFLEET_ALL_RUNBOOKS=1 .venv/bin/pytest tests/runbooks $(PYTEST_ARGS)
+
 IMAGE ?= gateway
 .PHONY: image-reproducible
 image-reproducible: setup ## build image IMAGE (default: gateway) from two clean clones and compare the digests
