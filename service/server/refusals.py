@@ -26,8 +26,21 @@ RETRYABLE = "x-modelfleet-retryable"
 # Branches of a union that pydantic puts into an error's location; they are no part of the client's document.
 _TYPE_NAMES = frozenset({"str", "int", "float", "bool", "none", "TextPart"})
 _LONGEST_MESSAGE = 500
+
+
+class AnswerTooLargeError(EngineError):
+    """An answer in one piece has outgrown the memory that is set aside for it."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(
+            f"The answer grew beyond the {limit_bytes // 2**20} MiB that are gathered for one piece: ask for a stream, "
+            "or for fewer tokens, choices or log-probabilities."
+        )
+
+
 # What ends a request that was admitted.
 _ENDS: Mapping[type[EngineError], tuple[int, ErrorType, str]] = {
+    AnswerTooLargeError: (400, ErrorType.INVALID_REQUEST, "answer_too_large"),
     DeadlineExceededError: (504, ErrorType.SERVER, "deadline_exceeded"),
     SlowReaderError: (408, ErrorType.INVALID_REQUEST, "client_too_slow"),
 }
@@ -52,16 +65,6 @@ def unknown_model(name: str, *, served: str) -> ApiError:
         f"The model `{name[:200]}` does not exist here; `{served}` does.",
         param="model",
         code="model_not_found",
-    )
-
-
-def answer_too_large(limit_bytes: int) -> ApiError:
-    """400 for an answer in one piece that has grown beyond a limit."""
-    return ApiError(
-        400,
-        f"The answer grew beyond the {limit_bytes // 2**20} MiB that are gathered for one piece: ask for a stream, or "
-        "for fewer tokens, choices or log-probabilities.",
-        code="answer_too_large",
     )
 
 

@@ -6,12 +6,12 @@ import asyncio
 import dataclasses
 from typing import TYPE_CHECKING, Protocol, Self
 
-from service.engine.interface import Delta, EngineError, Usage
+from service.engine.interface import Delta, DeltaStream, EngineError, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from service.engine.interface import DeltaStream, Engine, GenerationRequest
+    from service.engine.interface import Engine, GenerationRequest
 
 
 class RequestObserver(Protocol):
@@ -30,8 +30,16 @@ class RequestObserver(Protocol):
         ...
 
 
+class ServedStream(DeltaStream, Protocol):
+    """Deltas on their way to an answer, whose end is told to whoever watches them."""
+
+    async def give_up(self, error: EngineError | None) -> None:
+        """Closes it because of an error elsewhere; without one, because nobody waits any more."""
+        ...
+
+
 class WatchedStream:
-    """One request's deltas, shown to observers as they pass. Implements `DeltaStream`."""
+    """One request's deltas, shown to observers as they pass. Implements `ServedStream`."""
 
     def __init__(self, stream: DeltaStream, observers: Sequence[RequestObserver]) -> None:
         self._stream = stream
@@ -64,7 +72,7 @@ class WatchedStream:
         await self.give_up(None)
 
     async def give_up(self, error: EngineError | None) -> None:
-        """Closes it because of an error elsewhere; without one, because nobody waits any more."""
+        """See `ServedStream.give_up`."""
         self._fail(error)
         await self._stream.aclose()
 
@@ -76,9 +84,9 @@ class WatchedStream:
 
 
 class JoinedStreams:
-    """The deltas of several prompts as those of one request with as many choices. Implements `DeltaStream`."""
+    """The deltas of several prompts as those of one request with as many choices. Implements `ServedStream`."""
 
-    def __init__(self, streams: Sequence[DeltaStream], *, choices_each: int) -> None:
+    def __init__(self, streams: Sequence[ServedStream], *, choices_each: int) -> None:
         """Begins to read.
 
         Args:
@@ -91,6 +99,7 @@ class JoinedStreams:
         # One place for each prompt: whatever the reader doesn't take stays in the engine's queues, which are bounded.
         self._items: asyncio.Queue[tuple[int, Delta] | Exception | None] = asyncio.Queue(maxsize=len(streams))
         self._open = len(streams)
+        self._failure: EngineError | None = None
         self._readers = [asyncio.ensure_future(self._read(prompt, stream)) for prompt, stream in enumerate(streams)]
 
     def __aiter__(self) -> Self:
@@ -105,18 +114,23 @@ class JoinedStreams:
                 index = prompt * self._choices_each + delta.index
                 return dataclasses.replace(delta, index=index, usage=self._usage())
             if item is not None:
+                self._failure = item if isinstance(item, EngineError) else None
                 raise item
             self._open -= 1
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """See `DeltaStream.aclose`."""
+        """See `DeltaStream.aclose`. Where one prompt has failed, the others end with its error."""
+        await self.give_up(self._failure)
+
+    async def give_up(self, error: EngineError | None) -> None:
+        """See `ServedStream.give_up`."""
         self._open = 0
         for reader in self._readers:
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)
         for stream in self._streams:
-            await stream.aclose()
+            await stream.give_up(error)
 
     async def _read(self, prompt: int, stream: DeltaStream) -> None:
         try:
@@ -140,7 +154,7 @@ async def begin(
     engine: Engine,
     requests: Sequence[GenerationRequest],
     watch: Callable[[GenerationRequest], Sequence[RequestObserver]],
-) -> DeltaStream:
+) -> ServedStream:
     """Admits all of the requests, or none.
 
     Args:

@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from service.engine.interface import OverloadedError
+from service.engine.interface import EngineError, OverloadedError
 from service.server.streams import begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from service.engine.interface import Delta, DeltaStream, GenerationRequest
+    from service.engine.interface import Delta, GenerationRequest
     from service.server.startup import Serving
-    from service.server.streams import RequestObserver
+    from service.server.streams import RequestObserver, ServedStream
 
 
 class TextsOfOneBody:
@@ -36,6 +36,7 @@ class TextsOfOneBody:
         self._watch = watch
         self._admitted = False
         self._finished = asyncio.Event()
+        self._failure: EngineError | None = None
 
     async def computed(self, *, at_once: int) -> list[Delta]:
         """The only delta of each text, in the texts' order; all end with the first that fails.
@@ -51,11 +52,7 @@ class TextsOfOneBody:
 
         async def work() -> None:
             for position, text in left:
-                stream = await self._begin(text)
-                try:
-                    (found[position],) = [delta async for delta in stream]
-                finally:
-                    await stream.aclose()
+                found[position] = await self._compute(text)
                 self._finished.set()
 
         try:
@@ -66,7 +63,20 @@ class TextsOfOneBody:
             raise failures.exceptions[0] from None
         return [found[position] for position in range(len(self._asked))]
 
-    async def _begin(self, text: GenerationRequest) -> DeltaStream:
+    async def _compute(self, text: GenerationRequest) -> Delta:
+        try:
+            stream = await self._begin(text)
+            try:
+                (delta,) = [delta async for delta in stream]
+            finally:
+                # It may end because another one has failed.
+                await stream.give_up(self._failure)
+        except EngineError as error:
+            self._failure = self._failure or error
+            raise
+        return delta
+
+    async def _begin(self, text: GenerationRequest) -> ServedStream:
         while True:
             try:
                 # The server may be draining by now.

@@ -12,13 +12,14 @@ from service.engine.delta_queue import size_bytes
 from service.engine.interface import EngineError, Usage
 from service.server.answers.encoding import json_bytes
 from service.server.protocol.responses import PromptTokensDetails, UsageAnswer
-from service.server.refusals import answer_too_large, of_engine
+from service.server.refusals import AnswerTooLargeError, of_engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from service.engine.interface import DeltaStream, FinishReason, TokenLogprob
     from service.server.answers.formats import AnswerFormat, ChoiceFormat
+    from service.server.streams import ServedStream
 
 _DONE = b"data: [DONE]\n\n"
 # Of an answer in one piece, before it is written: some 20,000 tokens with 20 alternatives each, 100,000 with none, or
@@ -63,12 +64,12 @@ class _Gathered:
         self.reason: FinishReason | None = None
 
 
-async def whole(stream: DeltaStream, form: AnswerFormat, identity: Identity, *, choices: int) -> bytes:
+async def whole(stream: ServedStream, form: AnswerFormat, identity: Identity, *, choices: int) -> bytes:
     """The answer in one piece, as JSON.
 
     Raises:
+        AnswerTooLargeError: it has grown beyond what is gathered.
         EngineError: the request failed on its way.
-        ApiError: 400, it grows too large to be gathered.
     """
     gathered = [_Gathered() for _ in range(choices)]
     usage = Usage(0, 0)
@@ -81,7 +82,9 @@ async def whole(stream: DeltaStream, form: AnswerFormat, identity: Identity, *, 
             # Of a delta without log-probabilities only the text is kept.
             held_bytes += len(delta.text) if delta.logprobs is None else size_bytes(delta)
             if held_bytes > _GATHERED_BYTES:
-                raise answer_too_large(_GATHERED_BYTES)
+                error = AnswerTooLargeError(_GATHERED_BYTES)
+                await stream.give_up(error)
+                raise error
             if delta.logprobs is not None:
                 choice.logprobs = choice.logprobs or []
                 choice.logprobs.extend(delta.logprobs)

@@ -8,11 +8,12 @@ import json
 import pytest
 
 from service.engine.delta_queue import DeltaQueue, size_bytes
-from service.engine.interface import Delta, FinishReason, TokenLogprob, Usage
+from service.engine.interface import Delta, EngineError, FinishReason, TokenLogprob, Usage
 from service.server.answers import answer
 from service.server.answers.answer import Identity, whole
 from service.server.answers.formats import ChatFormat
-from service.web.errors import ApiError
+from service.server.refusals import AnswerTooLargeError, of_engine
+from service.server.streams import WatchedStream
 
 _TOP = tuple((token, -1.5) for token in range(20))
 _IDENTITY = Identity("id", "model", None)
@@ -31,7 +32,7 @@ async def test_choices_are_written_each_with_its_own() -> None:
     for item in (_delta(1), _delta(0), None):
         queue.receive(item)
 
-    written = json.loads(await whole(queue, ChatFormat(_token_bytes), _IDENTITY, choices=2))
+    written = json.loads(await whole(WatchedStream(queue, []), ChatFormat(_token_bytes), _IDENTITY, choices=2))
 
     assert [choice["index"] for choice in written["choices"]] == [0, 1]
     assert [choice["message"]["content"] for choice in written["choices"]] == ["a", "a"]
@@ -45,8 +46,20 @@ async def test_an_answer_that_outgrows_one_piece_is_refused_and_given_up(monkeyp
     for _ in range(6):
         queue.receive(_delta())
 
-    with pytest.raises(ApiError) as refused:
-        await whole(queue, ChatFormat(_token_bytes), _IDENTITY, choices=1)
+    ends: list[EngineError | None] = []
 
-    assert (refused.value.status, refused.value.code) == (400, "answer_too_large")
+    class Witness:
+        def delta(self, delta: Delta) -> None: ...
+
+        def finished(self, last: Delta) -> None: ...
+
+        def failed(self, error: EngineError | None) -> None:
+            ends.append(error)
+
+    with pytest.raises(AnswerTooLargeError) as refused:
+        await whole(WatchedStream(queue, [Witness()]), ChatFormat(_token_bytes), _IDENTITY, choices=1)
+
+    answered = of_engine(refused.value)
+    assert (answered.status, answered.code) == (400, "answer_too_large")
     assert queue.cancelled
+    assert ends == [refused.value]  # not a client that has left

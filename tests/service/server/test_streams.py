@@ -35,6 +35,10 @@ class Witness:
         self.seen.append(("failed", error))
 
 
+def watched(queues: list[DeltaQueue]) -> list[WatchedStream]:
+    return [WatchedStream(queue, []) for queue in queues]
+
+
 def delta(text: str, index: int = 0, *, tokens: int = 1, last: bool = False) -> Delta:
     return Delta(text, (1,), Usage(3, tokens, 2), index, FinishReason.STOP if last else None)
 
@@ -77,7 +81,7 @@ async def test_joined_streams_number_choices_and_add_usage_up() -> None:
     for queue in queues:
         for item in (delta("a"), delta("b", 1, tokens=2, last=True), delta("c", tokens=3, last=True), None):
             queue.receive(item)
-    joined = JoinedStreams(queues, choices_each=2)
+    joined = JoinedStreams(watched(queues), choices_each=2)
     seen = [each async for each in joined]
     assert sorted((each.index, each.text) for each in seen) == [
         *((0, "a"), (0, "c"), (1, "b")),
@@ -87,18 +91,30 @@ async def test_joined_streams_number_choices_and_add_usage_up() -> None:
     await joined.aclose()
 
 
-async def test_a_joined_failure_reaches_the_reader_and_closing_frees_the_others() -> None:
+async def test_a_joined_failure_reaches_the_reader_and_the_others_end_with_it() -> None:
     loop = asyncio.get_running_loop()
     gone: list[str] = []
     failing, waiting = DeltaQueue(loop), DeltaQueue(loop, lambda: gone.append("waiting"))
-    joined = JoinedStreams([waiting, failing], choices_each=1)
-    failing.receive(GenerationFailedError("broken"))
+    witness = Witness()
+    joined = JoinedStreams([WatchedStream(waiting, [witness]), WatchedStream(failing, [])], choices_each=1)
+    error = GenerationFailedError("broken")
+    failing.receive(error)
     with pytest.raises(GenerationFailedError):
         await anext(joined)
     await joined.aclose()
     assert gone == ["waiting"]
+    assert witness.seen == [("failed", error)]
     with pytest.raises(StopAsyncIteration):
         await anext(joined)
+
+
+async def test_closing_joined_streams_tells_that_nobody_waits() -> None:
+    witness = Witness()
+    queues = [DeltaQueue(asyncio.get_running_loop()) for _ in range(2)]
+    joined = JoinedStreams([WatchedStream(queue, [witness]) for queue in queues], choices_each=1)
+    await joined.aclose()
+    assert witness.seen == [("failed", None)] * 2
+    assert all(queue.cancelled for queue in queues)
 
 
 async def test_who_reads_too_slowly_is_cut_off_and_nothing_is_kept_for_it() -> None:
@@ -145,7 +161,7 @@ def test_a_delta_s_size_is_about_what_it_takes() -> None:
 async def test_joined_streams_read_no_further_than_their_reader() -> None:
     loop = asyncio.get_running_loop()
     queues = [DeltaQueue(loop, limit_bytes=20 * size_bytes(delta("a"))) for _ in range(2)]
-    joined = JoinedStreams(queues, choices_each=1)
+    joined = JoinedStreams(watched(queues), choices_each=1)
     for number in range(1, 31):
         for queue in queues:
             queue.receive(delta("a", tokens=number))
@@ -163,7 +179,7 @@ async def test_joined_usage_never_goes_back() -> None:
         for number in range(1, 10):
             queue.receive(delta("a", tokens=number))
         queue.receive(None)
-    seen = [each.usage.completion_tokens async for each in JoinedStreams(queues, choices_each=1)]
+    seen = [each.usage.completion_tokens async for each in JoinedStreams(watched(queues), choices_each=1)]
     assert seen == sorted(seen)
     assert seen[-1] == 27
 

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from service.engine.delta_queue import DeltaQueue
-from service.engine.interface import Delta, FinishReason, GenerationRequest, OverloadedError, Task, Usage
+from service.engine.interface import (
+    Delta,
+    EngineError,
+    FinishReason,
+    GenerationFailedError,
+    GenerationRequest,
+    OverloadedError,
+    Task,
+    Usage,
+)
 from service.server.texts import TextsOfOneBody
 
 _ASKED = [GenerationRequest(str(number), (number,), task=Task.EMBED) for number in range(1, 21)]
@@ -68,3 +77,29 @@ async def test_no_more_texts_than_that_are_in_the_engine() -> None:
     await TextsOfOneBody(serving, _ASKED, lambda _: []).computed(at_once=4)
 
     assert (serving.most, serving.refused) == (4, 0)
+
+
+async def test_where_one_text_fails_the_others_end_with_its_error() -> None:
+    error = GenerationFailedError("broken")
+    ends: dict[str, EngineError | None] = {}
+
+    class Failing(_Engine):
+        def _answer(self, queue: DeltaQueue, request: GenerationRequest) -> None:
+            if request.request_id == "2":
+                queue.receive(error)  # the others stay open
+
+    class Witness:
+        def __init__(self, request: GenerationRequest) -> None:
+            self._request = request
+
+        def delta(self, delta: Delta) -> None: ...
+
+        def finished(self, last: Delta) -> None: ...
+
+        def failed(self, error: EngineError | None) -> None:
+            ends[self._request.request_id] = error
+
+    serving: Any = Failing(room=99)
+    with pytest.raises(GenerationFailedError):
+        await TextsOfOneBody(serving, _ASKED, lambda asked: [Witness(asked)]).computed(at_once=4)
+    assert ends == dict.fromkeys("1234", error)
