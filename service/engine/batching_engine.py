@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import threading
 import time
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from service.engine.admission import admit
@@ -161,11 +162,9 @@ class BatchingEngine:
             IntegrityError: a block is lost or counted twice.
             EngineDeadError: the engine was stopped.
         """
-        loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[Exception | None] = loop.create_future()
-        self._ready().loop.check(lambda error: loop.call_soon_threadsafe(outcome.set_result, error))
-        if (error := await outcome) is not None:
-            raise error
+        outcome: Future[None] = Future()
+        self._ready().loop.check(outcome)
+        await asyncio.wrap_future(outcome)
 
     def _ready(self) -> LoadedEngine:
         if self._loaded is None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# Never handed out: what a block table holds behind a request's own blocks. Stays zero, so that reading it is harmless.
+# Never handed out: what a block table holds behind a request's own blocks, and where a CUDA graph's spare rows write.
+# Whatever it holds, no request sees it.
 NULL_BLOCK = 0
 
 
@@ -46,6 +47,11 @@ class BlockPool:
     def available(self) -> int:
         """Blocks that can be allocated now."""
         return len(self._free) + len(self._kept)
+
+    def freed_by(self, holders: Iterable[Sequence[int]]) -> int:
+        """Blocks that would become available if these holders released theirs; what others hold too would not."""
+        held = Counter(block for blocks in holders for block in blocks)
+        return sum(self._references[block] == count for block, count in held.items())
 
     def find(self, hashes: Sequence[bytes]) -> list[int]:
         """Blocks for the longest known run of hashes from the first on, each with a reference more."""

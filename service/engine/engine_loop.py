@@ -21,6 +21,7 @@ from service.web import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from service.engine.block_pool import BlockPool
     from service.engine.request import Choice, Request
@@ -52,7 +53,7 @@ class _Over(NamedTuple):
 class _Check(NamedTuple):
     """Compare the pool's books; the outcome goes to the caller."""
 
-    done: Callable[[Exception | None], object]
+    outcome: Future[None]
 
 
 class EngineLoop:
@@ -114,8 +115,7 @@ class EngineLoop:
             OverloadedError: too much waits already.
         """
         with self._wake:
-            if self._stop_reason:
-                raise EngineDeadError(f"The engine does not run: {self._stop_reason}.")
+            self._require_running()
             if len(self._queued) >= most_queued:
                 raise OverloadedError(f"{most_queued} requests are waiting already; try again later.")
             tokens = sum(map(_queued_tokens, self._queued))
@@ -135,10 +135,15 @@ class EngineLoop:
         with self._wake:
             self._post(_Over(choice))
 
-    def check(self, done: Callable[[Exception | None], object]) -> None:
-        """Compares the pool's books between two steps, and calls `done` with what is wrong. From any thread."""
+    def check(self, outcome: Future[None]) -> None:
+        """Compares the pool's books between two steps; what is wrong becomes the outcome. From any thread.
+
+        Raises:
+            EngineDeadError: the loop was stopped.
+        """
         with self._wake:
-            self._post(_Check(done))
+            self._require_running()
+            self._post(_Check(outcome))
 
     def stop(self, reason: str) -> None:
         """Ends the loop before its next step. From any thread."""
@@ -192,6 +197,11 @@ class EngineLoop:
             on_death(reason)
         self._end_all(writer)
 
+    def _require_running(self) -> None:
+        """Refuses what nobody would answer any more; with the lock held."""
+        if self._stop_reason:
+            raise _dead(self._stop_reason)
+
     def _post(self, message: _Arrival | _Departure | _Over | _Check) -> None:
         self._inbox.append(message)
         self._wake.notify()
@@ -214,8 +224,8 @@ class EngineLoop:
                     self._finish(request)
                 case _Over(choice):
                     self._finish_choice(choice)
-                case _Check(done):
-                    self._report_check(done)
+                case _Check(outcome):
+                    self._report_check(outcome)
         self._expire()
         return True
 
@@ -235,13 +245,15 @@ class EngineLoop:
             if not request.finished:
                 self._end(request, DeadlineExceededError("The request's deadline passed before it was finished."))
 
-    def _report_check(self, done: Callable[[Exception | None], object]) -> None:
+    def _report_check(self, outcome: Future[None]) -> None:
+        if not outcome.set_running_or_notify_cancel():
+            return
         try:
             self._scheduler.check()
         except Exception as error:  # noqa: BLE001 - the caller's to judge
-            done(error)
+            outcome.set_exception(error)
         else:
-            done(None)
+            outcome.set_result(None)
 
     def _begin(self, shares: Sequence[Share]) -> None:
         """Those whose turn has come wait no longer."""
@@ -371,13 +383,17 @@ class EngineLoop:
             self._queued.clear()
             reason = self._stop_reason
         arrived = [message.request for message in inbox if isinstance(message, _Arrival)]
-        error = EngineDeadError(f"The engine does not run: {reason}.")
+        error = _dead(reason)
         writer.write([Ended(request, error) for request in (*self._alive, *arrived)])
         for message in inbox:
-            if isinstance(message, _Check):
-                message.done(error)
+            if isinstance(message, _Check) and message.outcome.set_running_or_notify_cancel():
+                message.outcome.set_exception(error)
         for request in tuple(self._alive):
             self._finish(request)
+
+
+def _dead(reason: str) -> EngineDeadError:
+    return EngineDeadError(f"The engine does not run: {reason}.")
 
 
 def _queued_tokens(request: Request) -> int:

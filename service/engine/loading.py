@@ -12,7 +12,8 @@ import torch
 from service.engine.block_pool import BlockPool
 from service.engine.embedding import EmbeddingInfo
 from service.engine.engine_loop import EngineLoop
-from service.engine.interface import ChatMessage, ModelInfo, ModelLoadError
+from service.engine.interface import ChatMessage, InvalidParameterError, ModelInfo, ModelLoadError
+from service.engine.kernels.cuda_graphs import graphed
 from service.engine.kernels.operations import best_operations
 from service.engine.local_runner import LocalRunner
 from service.engine.memory import available_memory
@@ -58,7 +59,7 @@ class BatchingEngineOptions:
         threads: of torch; 0 takes what the container's CPU limit allows.
         max_context_tokens: a limit below the model's own; None keeps that.
         linear_mode: how linear layers are kept and multiplied; None takes fp32 on a CPU, bf16 on a GPU. In bf16
-            keys and values are kept in bf16 too.
+            keys and values are kept in bf16 too. int8 is for CPUs.
         cache_type: how keys and values are kept.
         block_size: positions of a block.
         cache_tokens: positions of the key-value cache; 0 takes what memory allows and the requests can use.
@@ -66,6 +67,7 @@ class BatchingEngineOptions:
         prefix_cache: whether requests find blocks that others of the same salt have computed.
         shared_system_prompts: texts of the operator's own whose blocks all tenants share, as a conversation's
             first message.
+        cuda_graphs: whether decode steps on a GPU are replayed as CUDA graphs.
         ageing_s: a class of priority is worth this many seconds of waiting.
         check_when_idle: compare the block pool's books whenever there is nothing to do; for tests.
         on_step: told each step after it was computed, in the engine's thread; for measurements.
@@ -83,6 +85,7 @@ class BatchingEngineOptions:
     token_budget: int = 0
     prefix_cache: bool = True
     shared_system_prompts: tuple[str, ...] = ()
+    cuda_graphs: bool = True
     ageing_s: float = 10.0
     check_when_idle: bool = False
     on_step: Callable[[StepRecord], object] | None = None
@@ -138,6 +141,8 @@ def load_engine(
     )
     on_gpu = device.type == "cuda"
     mode = options.linear_mode or (LinearMode.BF16 if on_gpu else LinearMode.FP32)
+    if on_gpu and (mode is LinearMode.INT8 or options.cache_type is CacheType.INT8):
+        raise ModelLoadError("layers, keys and values in int8 are for CPUs: use linear_mode bf16 and cache_type model")
     half = torch.bfloat16 if mode is LinearMode.BF16 else torch.float32
     decoder = Decoder(
         description,
@@ -150,8 +155,6 @@ def load_engine(
         context_tokens=context_tokens,
         head=pooling is None,
     )
-    if options.cache_type is CacheType.INT8 and on_gpu:
-        raise ModelLoadError("keys and values in int8 are not supported on a GPU: use cache_type model")
     kept = torch.int8 if options.cache_type is CacheType.INT8 else half
     blocks = _cache_blocks(decoder, kept, context_tokens, options)
     context_tokens = min(context_tokens, blocks * options.block_size)
@@ -165,7 +168,11 @@ def load_engine(
         sampler = BatchSampler(
             options.max_running, description.vocabulary_size, device, Grammars(grammars, description.vocabulary_size)
         )
-        runner = LocalRunner(decoder, sampler, cache)
+        computing = decoder
+        if on_gpu and options.cuda_graphs:
+            most_blocks = -(-context_tokens // options.block_size)
+            computing = graphed(decoder, cache, most_requests=options.max_running, most_blocks=most_blocks)
+        runner = LocalRunner(computing, sampler, cache)
     if options.on_step is not None:
         runner = ObservedRunner(runner, options.on_step)
     return LoadedEngine(
@@ -251,13 +258,12 @@ def _token_bytes(description: DecoderDescription, dtype: torch.dtype) -> int:
 
 def _shared_tokens(folder: ModelFolder, text: str) -> list[int]:
     """The tokens with which every conversation under a system prompt begins."""
-    first, second = (
-        folder.tokenizer.encode(
-            folder.chat_template.render([ChatMessage("system", text), ChatMessage("user", user)]),
-            add_special_tokens=folder.chat_template.is_fallback,
-        ).ids
-        for user in ("a", "b")
-    )
+    template = folder.chat_template
+    try:
+        prompts = [template.render([ChatMessage("system", text), ChatMessage("user", user)]) for user in ("a", "b")]
+    except InvalidParameterError as error:
+        raise ModelLoadError(f"shared_system_prompts don't fit this model: {error}") from None
+    first, second = (folder.tokenizer.encode(prompt, add_special_tokens=template.is_fallback).ids for prompt in prompts)
     common = 0
     while common < min(len(first), len(second)) and first[common] == second[common]:
         common += 1

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from service.engine.int8_cache import Int8Cache
+    from service.engine.kernels.cuda_graphs import GraphedDecoder
     from service.engine.model.decoder import Decoder
     from service.engine.sampler.batch_sampler import BatchSampler
     from service.engine.step import Step
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 class LocalRunner:
     """Implements `service.engine.step.Runner`."""
 
-    def __init__(self, decoder: Decoder, sampler: BatchSampler, cache: Sequence[torch.Tensor | Int8Cache]) -> None:
+    def __init__(
+        self, decoder: Decoder | GraphedDecoder, sampler: BatchSampler, cache: Sequence[torch.Tensor | Int8Cache]
+    ) -> None:
         """Joins a model, what chooses its tokens, and its empty cache (see `Decoder.new_cache`)."""
         self._decoder = decoder
         self._sampler = sampler

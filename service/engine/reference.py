@@ -8,7 +8,7 @@ tokens are packed without padding, one request's tokens behind the other's; keys
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch.nn import functional
@@ -20,6 +20,23 @@ if TYPE_CHECKING:
 
 # Symmetric quantisation to 8 bits uses -127..127; -128 has no positive counterpart.
 _INT8_MAX = 127.0
+
+
+class Decode(Protocol):
+    """Attention of requests that have one query each."""
+
+    def __call__(
+        self,
+        q: torch.Tensor,
+        kv_cache: Any,
+        block_tables: torch.Tensor,
+        context_lens: torch.Tensor,
+        *,
+        scale: float,
+        window: int,
+    ) -> torch.Tensor:
+        """See `paged_attention`, but for ``query_starts``: row r of ``q`` is request r's."""
+        ...
 
 
 class LinearMode(enum.StrEnum):
@@ -176,6 +193,7 @@ def paged_attention(
     *,
     scale: float,
     window: int = 0,
+    decode: Decode | None = None,
 ) -> torch.Tensor:
     """Causal attention of each request's queries over its own blocks.
 
@@ -191,18 +209,18 @@ def paged_attention(
         query_starts: (requests + 1,) int32, where each request's queries begin; each has at least one.
         scale: of the scores, before softmax.
         window: a query sees this many positions, itself included; 0 means all before it.
+        decode: computes the requests that have one query; by default plain torch.
 
     Returns:
         (tokens, heads, head_dim), as ``q``.
     """
+    decode = _one_query_each if decode is None else decode
     lengths = query_starts[1:] - query_starts[:-1]
     output = torch.empty_like(q)
     decoding = (lengths == 1).nonzero().flatten()
     if len(decoding):
         at = query_starts[decoding].long()
-        output[at] = _one_query_each(
-            q[at], kv_cache, block_tables[decoding], context_lens[decoding], scale=scale, window=window
-        )
+        output[at] = decode(q[at], kv_cache, block_tables[decoding], context_lens[decoding], scale=scale, window=window)
     for row in (lengths > 1).nonzero().flatten().tolist():
         start, end = int(query_starts[row]), int(query_starts[row + 1])
         output[start:end] = _many_queries(

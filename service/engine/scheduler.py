@@ -11,6 +11,10 @@ yet it is ageing: one that has waited longer than the delay goes before a newcom
 
 A request of many choices gets at most half of the places while choices of others wait: those go before its next ones,
 whatever their rank.
+
+A choice that waits may also take what others have begun with: the places and blocks of a worse class that comes after
+it in rank, and those of a request that holds more than its half. Since ranks never change, a choice makes way for a
+better class only while it is younger than the delay between the two; who has waited long can't be pushed out for ever.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from service.engine.block_pool import BlockPool
     from service.engine.request import Choice
@@ -45,6 +49,32 @@ class Share(NamedTuple):
     def samples(self) -> bool:
         """Whether the choice's next token is known after it."""
         return self.choice.pending == self.count
+
+
+class _Plan:
+    """A step while it is planned.
+
+    Attributes:
+        left: of its budget of tokens.
+        shares: of the choices that have one so far.
+    """
+
+    __slots__ = ("left", "shares")
+
+    def __init__(self, budget: int) -> None:
+        self.left = budget
+        self.shares: dict[Choice, Share] = {}
+
+    def include(self, choice: Choice, *, starts: bool) -> None:
+        """Gives a choice as many of its pending tokens as are left."""
+        share = Share(choice, min(choice.pending, self.left), starts)
+        self.shares[choice] = share
+        self.left -= share.count
+
+    def exclude(self, choice: Choice) -> None:
+        """Takes a choice's share back, if it has one."""
+        if (share := self.shares.pop(choice, None)) is not None:
+            self.left += share.count
 
 
 class Scheduler:
@@ -117,21 +147,14 @@ class Scheduler:
 
     def plan(self) -> list[Share]:
         """The next step; empty when there is nothing to compute."""
-        shares: dict[Choice, Share] = {}
-        budget = self._token_budget
+        plan = _Plan(self._token_budget)
         for choice in sorted(self._running, key=_decoding_first):
-            count = min(choice.pending, budget)
-            if choice.slot < 0 or count == 0:
-                continue  # it had to make room for one before it; or the budget is used up
-            budget += self._make_room(choice, count, shares)
-            if choice.slot >= 0:
-                shares[choice] = Share(choice, count, starts=False)
-                budget -= count
-        while budget > 0 and (admitted := self._admit()) is not None:
-            count = min(admitted.pending, budget)
-            shares[admitted] = Share(admitted, count, starts=True)
-            budget -= count
-        return list(shares.values())
+            # One that is before it may have taken its blocks meanwhile.
+            if plan.left > 0 and choice.slot >= 0 and self._make_room(choice, plan):
+                plan.include(choice, starts=False)
+        while plan.left > 0 and (admitted := self._admit(plan)) is not None:
+            plan.include(admitted, starts=True)
+        return list(plan.shares.values())
 
     def computed(self, share: Share) -> None:
         """A share's keys and values are in their blocks: full ones can be found from now on."""
@@ -148,41 +171,37 @@ class Scheduler:
         """Compares the pool's books with what the running choices hold; raises `IntegrityError`."""
         self._pool.check(choice.blocks for choice in self._running)
 
-    def _make_room(self, choice: Choice, count: int, shares: dict[Choice, Share]) -> int:
-        """Gets a choice the blocks for its next tokens.
-
-        Returns:
-            The tokens that came free because choices with a share in this step had to leave, maybe the choice itself.
-        """
+    def _make_room(self, choice: Choice, plan: _Plan) -> bool:
+        """Gets a choice the blocks for its next tokens; False where it had to give its own back for others."""
+        count = min(choice.pending, plan.left)
         needed = self._blocks_for(choice.computed + count) - len(choice.blocks)
-        freed = 0
         while needed > self._pool.available and choice.slot >= 0:
-            victim = max(self._running, key=_rank)
-            self._leave(victim)
-            self.preemptions += 1
-            self.add((victim,))
-            if (share := shares.pop(victim, None)) is not None:
-                freed += share.count
-        if needed > 0 and choice.slot >= 0:
+            self._preempt(max(self._running, key=_rank), plan)
+        if choice.slot < 0:
+            return False
+        if needed > 0:
             choice.blocks += self._pool.allocate(needed)
-        return freed
+        return True
 
-    def _admit(self) -> Choice | None:
+    def _preempt(self, choice: Choice, plan: _Plan) -> None:
+        """Makes a running choice give back what it holds; it is computed again when its turn comes."""
+        self._leave(choice)
+        self.preemptions += 1
+        self.add((choice,))
+        plan.exclude(choice)
+
+    def _admit(self, plan: _Plan) -> Choice | None:
         """The best-ranked waiting choice with all the blocks of what it has to compute, or None if there is no room."""
-        while self._waiting and not self._waiting[0][-1].queued:
-            heapq.heappop(self._waiting)
-            self._dead -= 1
-        if not self._waiting or not self._slots:
-            return None
         entry = self._next_entry()
+        if entry is None:
+            return None
         choice = entry[-1]
         known = choice.known
         # At least one token has to be computed, or there are no logits to go on with.
         reusable = (len(known) - 1) // self._block_size
         found = [] if choice.chain is None else self._pool.find(choice.chain.extend(known)[:reusable])
         needed = self._blocks_for(len(known)) - len(found)
-        # Each that runs may need another block soon. Admitting into the last ones would mean preempting at once.
-        if needed + len(self._running) > self._pool.available and self._running:
+        if not self._fits(needed) and not self._make_way(choice, needed, plan):
             self._pool.release(found)
             return None
         self._take_out(entry)
@@ -200,8 +219,13 @@ class Scheduler:
                 choice.request.cached_tokens = choice.computed
         return choice
 
-    def _next_entry(self) -> _Entry:
+    def _next_entry(self) -> _Entry | None:
         """The best-ranked waiting choice whose request doesn't hold more than its part, or else the best-ranked."""
+        while self._waiting and not self._waiting[0][-1].queued:
+            heapq.heappop(self._waiting)
+            self._dead -= 1
+        if not self._waiting:
+            return None
         first = self._waiting[0]
         if first[-1].request.asked.sampling.n <= self._most_of_one:
             return first
@@ -210,6 +234,39 @@ class Scheduler:
             return first
         fitting = (e for e in self._waiting if e[-1].queued and held[e[-1].request] < self._most_of_one)
         return min(fitting, default=first)
+
+    def _fits(self, blocks: int, without: Sequence[Choice] = ()) -> bool:
+        """Whether there is a place and blocks for one more choice, if some that run made way."""
+        running = len(self._running) - len(without)
+        available = self._pool.available + self._pool.freed_by(choice.blocks for choice in without)
+        # Each that runs may need another block soon. Admitting into the last ones would mean preempting at once.
+        return bool(self._slots or without) and (running == 0 or blocks + running <= available)
+
+    def _make_way(self, choice: Choice, blocks: int, plan: _Plan) -> bool:
+        """Preempts no more than it takes to admit a waiting choice, and nobody if that can't be enough."""
+        yielding = self._yielding_to(choice)
+        if not yielding or not self._fits(blocks, yielding):
+            return False
+        for victim in yielding:
+            self._preempt(victim, plan)
+            if self._fits(blocks):
+                break
+        return True
+
+    def _yielding_to(self, choice: Choice) -> list[Choice]:
+        """Running choices that have to make way for a waiting one where there is no room, worst-ranked first."""
+        held = Counter(each.request for each in self._running)
+        waiting = choice.request
+        if held[waiting] >= self._most_of_one:
+            return []
+        yielding: list[Choice] = []
+        for each in sorted(self._running, key=_rank, reverse=True):
+            request = each.request
+            worse = request.asked.priority > waiting.asked.priority and request.rank > waiting.rank
+            if request is not waiting and (worse or held[request] > self._most_of_one):
+                held[request] -= 1
+                yielding.append(each)
+        return yielding
 
     def _take_out(self, entry: _Entry) -> None:
         entry[-1].queued = False

@@ -18,6 +18,7 @@ from service.engine.kernels.joined_layers import CACHE_TYPES, GATES, JoinedLayer
 from service.engine.kernels.linear import PackedLinear
 from service.engine.model.description import Activation
 from service.engine.operations import REFERENCE, Operations
+from service.web import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from service.engine.model.rotary import Rotary
     from service.engine.reference import LinearMode
 
+_log = logs.get("engine")
 _HEAD_MULTIPLE: Final = 16
 _MOST_HEAD_DIM: Final = 256
 _MOST_FOLDED: Final = 32
@@ -73,13 +75,29 @@ def operations_of(kernels: NativeKernels) -> Operations:
 def best_operations(device: torch.device | None = None) -> Operations:
     """The operations on a device, by default the CPU; plain torch's where the compiled ones aren't built."""
     if device is not None and device.type == "cuda":
-        return dataclasses.replace(REFERENCE, paged_attention=cuda_paged_attention)
+        return cuda_operations()
     if device is not None and device.type != "cpu":
         return REFERENCE
     try:
         return native_operations()
-    except native.KernelsUnavailableError:
+    except native.KernelsUnavailableError as error:
+        _log.warning("computing without compiled kernels, which is several times slower", reason=str(error))
         return REFERENCE
+
+
+def cuda_operations() -> Operations:
+    """The operations on a CUDA device: torch's products, and Triton kernels for all that stands between them."""
+    from service.engine.kernels import triton_elementwise as ours  # noqa: PLC0415 - a CPU server does without Triton
+
+    return dataclasses.replace(
+        REFERENCE,
+        paged_attention=cuda_paged_attention,
+        store_kv=ours.store_kv,
+        rms_norm=ours.rms_norm,
+        rope=ours.rope,
+        silu_mul=ours.silu_mul,
+        gelu_mul=ours.gelu_mul,
+    )
 
 
 def cuda_paged_attention(
@@ -92,16 +110,16 @@ def cuda_paged_attention(
     scale: float,
     window: int = 0,
 ) -> torch.Tensor:
-    """See `reference.paged_attention`: our Triton kernel for a step that only decodes, torch's where prompts are in it.
+    """See `reference.paged_attention`: our Triton kernel for whoever decodes, torch's for pieces of prompts.
 
-    Which of them a step is shows in its shapes, so that nothing waits for the device.
+    Whether a step has such pieces shows in its shapes; where it has none, nothing waits for the device.
     """
-    if len(q) != len(context_lens):
-        return reference.paged_attention(
-            q, kv_cache, block_tables, context_lens, query_starts, scale=scale, window=window
-        )
     from service.engine.kernels.triton_decode import paged_decode  # noqa: PLC0415 - a CPU server does without Triton
 
+    if len(q) != len(context_lens):
+        return reference.paged_attention(
+            q, kv_cache, block_tables, context_lens, query_starts, scale=scale, window=window, decode=paged_decode
+        )
     return paged_decode(q, kv_cache, block_tables, context_lens, scale=scale, window=window)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _BITS = 32
 # At most one space between two parts: a small model may otherwise write blanks until its last token.
 _WHITESPACE = " ?"
+# Grammars that are kept ready: an application asks for few forms, again and again.
+_KEPT = 64
 _ANY_OBJECT = '{"type": "object"}'
 
 
@@ -37,6 +40,7 @@ class GrammarCompiler:
         # Made when the first grammar comes: for large vocabularies this takes a while, and most requests have none.
         self._making = threading.Lock()
         self._made: LLTokenizer | None = None
+        self._unmoved = functools.lru_cache(_KEPT)(self._begin)
 
     def compile(self, grammar: Grammar) -> str:
         """The grammar in llguidance's own form, checked. May take a second.
@@ -56,10 +60,14 @@ class GrammarCompiler:
         failed, messages = LLMatcher.validate_grammar_with_warnings(compiled, self._vocabulary_trie())
         if failed:
             raise InvalidParameterError(f"response_format: {messages[0]}", parameter="grammar")
+        self._unmoved(compiled)
         return compiled
 
     def matcher(self, compiled: str) -> LLMatcher:
-        """A matcher at the beginning of a text."""
+        """A matcher at the beginning of a text; a copy, as making one of a large schema would hold up a step."""
+        return self._unmoved(compiled).deep_copy()
+
+    def _begin(self, compiled: str) -> LLMatcher:
         return LLMatcher(self._vocabulary_trie(), compiled, log_level=0)
 
     def _vocabulary_trie(self) -> LLTokenizer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -42,7 +43,7 @@ from service.weights.manifest import MANIFEST_NAME
 from tests.service.conftest import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator
     from pathlib import Path
 
     from service.engine.observed_runner import StepRecord
@@ -58,6 +59,17 @@ def engine(model_folder: Path) -> Iterator[BatchingEngine]:
     asyncio.run(engine.start())
     yield engine
     asyncio.run(engine.stop())
+
+
+@contextlib.asynccontextmanager
+async def started(folder: Path, options: BatchingEngineOptions) -> AsyncGenerator[BatchingEngine]:
+    """An engine of a test's own, which ends with it whatever becomes of it."""
+    engine = BatchingEngine(folder, name="tiny", options=options)
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
 
 
 async def collect(engine: BatchingEngine, request: GenerationRequest) -> list[Delta]:
@@ -122,19 +134,29 @@ async def test_prefixes_are_found_by_the_same_tenant_only(engine: BatchingEngine
 async def test_operators_prompts_are_shared_by_all_tenants(model_folder: Path) -> None:
     shared = "you answer questions about the order in which names and values are printed"
     options = BatchingEngineOptions(threads=1, block_size=4, cache_tokens=512, shared_system_prompts=(shared,))
-    engine = BatchingEngine(model_folder, name="tiny", options=options)
-    await engine.start()
-    prefix = await engine.tokenize(f"system: {shared}\nuser: ")
     cached = []
-    for tenant, question in (("x", "one thing and more of it"), ("y", "one thing and more of it"), ("y", "another")):
-        prompt = await engine.tokenize(f"system: {shared}\nuser: {question}\nassistant:")
-        deltas = await collect(engine, GenerationRequest("r", prompt, _GREEDY, prefix_salt=tenant))
-        cached.append(deltas[-1].usage.cached_prompt_tokens)
-    await engine.stop()
+    async with started(model_folder, options) as engine:
+        prefix = await engine.tokenize(f"system: {shared}\nuser: ")
+        for tenant, question in (
+            ("x", "one thing and more of it"),
+            ("y", "one thing and more of it"),
+            ("y", "another"),
+        ):
+            prompt = await engine.tokenize(f"system: {shared}\nuser: {question}\nassistant:")
+            deltas = await collect(engine, GenerationRequest("r", prompt, _GREEDY, prefix_salt=tenant))
+            cached.append(deltas[-1].usage.cached_prompt_tokens)
     assert cached[0] == 0
     # Whole blocks of the prefix, and no more: the question is the tenant's own.
     assert len(prefix) - 8 < cached[1] <= len(prefix)
     assert cached[2] == cached[1]
+
+
+async def test_a_shared_prompt_that_the_template_refuses_is_told_at_load(model_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model_folder, tmp_path / "chat")
+    (folder / "chat_template.jinja").write_text("{{ raise_exception('no system turns') }}")
+    options = BatchingEngineOptions(threads=1, cache_tokens=64, shared_system_prompts=("be brief",))
+    with pytest.raises(ModelLoadError, match=r"shared_system_prompts .*no system turns"):
+        await BatchingEngine(folder, name="tiny", options=options).start()
 
 
 async def test_a_request_that_gave_its_blocks_back_counts_as_waiting(model_folder: Path) -> None:
@@ -148,8 +170,10 @@ async def test_a_request_that_gave_its_blocks_back_counts_as_waiting(model_folde
     options = dataclasses.replace(_OPTIONS, cache_tokens=64, on_step=note)  # two need 80
     engine = BatchingEngine(model_folder, name="tiny", options=options)
     await engine.start()
-    await asyncio.gather(*(collect(engine, request(tuple(range(n, n + 16)), ignore_eos=True)) for n in (1, 40)))
-    await engine.stop()
+    try:
+        await asyncio.gather(*(collect(engine, request(tuple(range(n, n + 16)), ignore_eos=True)) for n in (1, 40)))
+    finally:
+        await engine.stop()
     # One step after the other: both are there, until the last is alone.
     assert gauges[0] == (1, 1)
     assert gauges[-1] == (1, 0)
@@ -252,13 +276,11 @@ async def test_what_can_not_be_served_is_refused_by_name(
 
 
 async def test_what_can_never_fit_the_cache_is_refused(model_folder: Path) -> None:
-    engine = BatchingEngine(model_folder, name="tiny", options=BatchingEngineOptions(cache_tokens=64, threads=1))
-    await engine.start()
-    assert engine.model_info().context_tokens == 64
-    with pytest.raises(RequestTooLargeError):
-        await engine.generate(request(max_tokens=58))
-    assert tokens(await collect(engine, request(max_tokens=57, ignore_eos=True)))
-    await engine.stop()
+    async with started(model_folder, BatchingEngineOptions(cache_tokens=64, threads=1)) as engine:
+        assert engine.model_info().context_tokens == 64
+        with pytest.raises(RequestTooLargeError):
+            await engine.generate(request(max_tokens=58))
+        assert tokens(await collect(engine, request(max_tokens=57, ignore_eos=True)))
 
 
 async def test_a_storm_of_cancellations_leaves_nothing_behind(engine: BatchingEngine) -> None:
@@ -292,34 +314,40 @@ async def test_a_deadline_ends_the_request(engine: BatchingEngine) -> None:
     await nothing_is_left(engine)
 
 
-async def test_the_better_class_goes_first(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_better_class_goes_first_and_what_makes_way_loses_nothing(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     all_are_there, sample = threading.Event(), BatchSampler.sample
 
     def held(self: BatchSampler, *arguments: Any) -> Any:
         all_are_there.wait(180)
         return sample(self, *arguments)
 
-    options = BatchingEngineOptions(max_running=1, cache_tokens=512, threads=1)
-    engine = BatchingEngine(model_folder, name="tiny", options=options)
-    await engine.start()
-    monkeypatch.setattr(BatchSampler, "sample", held)
     order: list[str] = []
+    texts: dict[str, list[int]] = {}
 
-    async def run(name: str, priority: Priority) -> None:
-        sampling = SamplingParams(max_tokens=8, ignore_eos=True)
-        async for _ in await engine.generate(GenerationRequest(name, (1, 2), sampling, priority=priority)):
-            pass
+    async def run(engine: BatchingEngine, name: str, priority: Priority) -> None:
+        sampling = SamplingParams(max_tokens=8, ignore_eos=True, seed=4)
+        texts[name] = tokens(await collect(engine, GenerationRequest(name, (1, 2), sampling, priority=priority)))
         order.append(name)
 
-    classes = {"first": Priority.BATCH, "batch": Priority.BATCH, "normal": Priority.NORMAL, "now": Priority.INTERACTIVE}
-    first = asyncio.create_task(run("first", classes["first"]))
-    await asyncio.to_thread(eventually, lambda: engine.health().running)
-    others = [asyncio.create_task(run(name, classes[name])) for name in ("batch", "normal", "now")]
-    await asyncio.to_thread(eventually, lambda: engine.health().waiting == len(others))
-    all_are_there.set()
-    await asyncio.gather(first, *others)
-    await engine.stop()
-    assert order == ["first", "now", "normal", "batch"]
+    options = BatchingEngineOptions(max_running=1, cache_tokens=512, threads=1, ageing_s=1000.0)
+    async with started(model_folder, options) as engine:
+        await run(engine, "alone", Priority.BATCH)
+        monkeypatch.setattr(BatchSampler, "sample", held)
+        try:
+            first = asyncio.create_task(run(engine, "first", Priority.BATCH))
+            await asyncio.to_thread(eventually, lambda: engine.health().running)
+            classes = {"batch": Priority.BATCH, "normal": Priority.NORMAL, "now": Priority.INTERACTIVE}
+            others = [asyncio.create_task(run(engine, name, priority)) for name, priority in classes.items()]
+            await asyncio.to_thread(eventually, lambda: engine.health().waiting >= len(others))
+        finally:
+            all_are_there.set()
+        await asyncio.gather(first, *others)
+        assert engine.stats().preemptions == 1
+    # The only place is taken from the one that came first, which is of the worst class and young.
+    assert order == ["alone", "now", "normal", "first", "batch"]
+    assert all(text == texts["alone"] for text in texts.values())
 
 
 async def test_bad_logits_end_one_request(engine: BatchingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -403,60 +431,55 @@ async def _one_fails(engine: BatchingEngine, prompt: tuple[int, ...] = _PROMPTS[
 
 
 async def test_an_engine_whose_every_step_fails_is_dead(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = BatchingEngine(model_folder, name="tiny", options=_OPTIONS)
-    await engine.start()
-
     def broken(*_: object) -> None:
         raise RuntimeError("the device is gone")
 
-    monkeypatch.setattr(BatchSampler, "sample", broken)
-    for _ in range(2):
-        with pytest.raises(GenerationFailedError):
+    async with started(model_folder, _OPTIONS) as engine:
+        monkeypatch.setattr(BatchSampler, "sample", broken)
+        for _ in range(2):
+            with pytest.raises(GenerationFailedError):
+                await collect(engine, request())
+        with pytest.raises(EngineDeadError):
             await collect(engine, request())
-    with pytest.raises(EngineDeadError):
-        await collect(engine, request())
-    assert engine.health().state is EngineState.DEAD
-    with pytest.raises(EngineDeadError):
-        await engine.generate(request())
-    await engine.stop()
+        assert engine.health().state is EngineState.DEAD
+        with pytest.raises(EngineDeadError):
+            await engine.generate(request())
 
 
 async def test_a_full_queue_refuses_and_stopping_ends_what_runs(model_folder: Path) -> None:
     options = BatchingEngineOptions(max_running=1, max_waiting=1, cache_tokens=512, threads=1)
-    engine = BatchingEngine(model_folder, name="tiny", options=options)
     with pytest.raises(EngineDeadError):
-        await engine.generate(request())
-    await engine.start()
+        await BatchingEngine(model_folder, name="tiny", options=options).generate(request())
     endless = request((1,), max_tokens=None, ignore_eos=True)
-    running = await engine.generate(endless)
-    await anext(running)
-    waiting = await engine.generate(endless)
-    with pytest.raises(OverloadedError):
-        await engine.generate(endless)
-    await waiting.aclose()
-    waiting = await engine.generate(endless)  # the place of one that gave up is free
-    await engine.stop()
+    async with started(model_folder, options) as engine:
+        running = await engine.generate(endless)
+        await anext(running)
+        waiting = await engine.generate(endless)
+        with pytest.raises(OverloadedError):
+            await engine.generate(endless)
+        await waiting.aclose()
+        waiting = await engine.generate(endless)  # the place of one that gave up is free
     for stream in (running, waiting):
         with pytest.raises(EngineDeadError):
             async for _ in stream:
                 pass
     assert engine.health().state is EngineState.STOPPED
+    with pytest.raises(EngineDeadError):
+        await engine.check_integrity()
 
 
 async def test_a_queue_is_full_by_tokens_too_for_each_choice(model_folder: Path) -> None:
     options = BatchingEngineOptions(max_running=1, max_waiting_tokens=4, cache_tokens=512, threads=1)
-    engine = BatchingEngine(model_folder, name="tiny", options=options)
-    await engine.start()
     endless = request((1,), max_tokens=None, ignore_eos=True)
-    running = await engine.generate(endless)
-    await anext(running)
-    alone = await engine.generate(request((1, 2), n=9))
-    with pytest.raises(OverloadedError, match="18 tokens"):
+    async with started(model_folder, options) as engine:
+        running = await engine.generate(endless)
+        await anext(running)
+        alone = await engine.generate(request((1, 2), n=9))
+        with pytest.raises(OverloadedError, match="18 tokens"):
+            await engine.generate(endless)
+        await alone.aclose()
+        await engine.generate(request((1,), n=3))
         await engine.generate(endless)
-    await alone.aclose()
-    await engine.generate(request((1,), n=3))
-    await engine.generate(endless)
-    await engine.stop()
 
 
 def _without_tensor(tensors: dict[str, torch.Tensor]) -> None:

@@ -18,9 +18,17 @@ _LOOP = asyncio.new_event_loop()
 _HASHER = PrefixHasher(_BLOCK, secret=b"s")
 
 
-def request(prompt: int, *, first: int = 0, rank: float = 0.0, salt: str = "", n: int = 1) -> Request:
+def request(
+    prompt: int,
+    *,
+    first: int = 0,
+    rank: float = 0.0,
+    salt: str = "",
+    n: int = 1,
+    priority: Priority = Priority.NORMAL,
+) -> Request:
     tokens = tuple(range(first, first + prompt))
-    asked = GenerationRequest("r", tokens, SamplingParams(n=n))
+    asked = GenerationRequest("r", tokens, SamplingParams(n=n), priority=priority)
     return Request(asked, DeltaQueue(_LOOP), _HASHER.chain(tokens, salt), max_tokens=9, seed=0, rank=rank)
 
 
@@ -137,6 +145,67 @@ def test_a_request_of_many_choices_leaves_half_of_the_places_to_those_who_wait()
     at.finish(other)
     step(at)
     assert {choice.request for choice in at.running} == {many}
+
+
+def test_a_request_that_holds_all_places_makes_way_down_to_its_half() -> None:
+    at = scheduler(running=4, budget=64)
+    many = request(4, n=8)
+    at.add(many.choices)
+    assert len(step(at)) == 4
+    others = add(at, *(request(4, first=50 + 10 * number, rank=9.0 + number) for number in range(3)))
+    planned = step(at)
+    assert [choice.index for choice in planned if choice.request is many] == [0, 1]
+    assert [choice in planned for choice in others] == [True, True, False]
+    assert at.preemptions == 2
+    at.finish(others[0])
+    planned = step(at)
+    assert [choice in planned for choice in others] == [False, True, True]
+    for choice in others[1:]:
+        at.finish(choice)
+    assert {choice.index: count for choice, count in step(at).items()} == {0: 1, 1: 1, 2: 1, 3: 1}  # found again
+
+
+def test_a_better_class_takes_the_place_of_a_worse_one_that_has_not_waited_long() -> None:
+    at = scheduler(running=2, budget=64)
+    old, young = add(
+        at,
+        request(4, rank=5.0, priority=Priority.BATCH),
+        request(4, first=20, rank=25.0, priority=Priority.BATCH),
+    )
+    step(at)
+    same_class, urgent, later = add(
+        at,
+        request(4, first=40, rank=9.0, priority=Priority.BATCH),
+        request(4, first=60, rank=10.0, priority=Priority.INTERACTIVE),
+        request(4, first=80, rank=11.0, priority=Priority.INTERACTIVE),
+    )
+    assert step(at).keys() == {
+        old,
+        young,
+    }  # the best-ranked that waits is of no better class, and others wait behind it
+    at.finish(same_class)
+    assert step(at).keys() == {old, urgent}
+    assert (at.preemptions, at.waiting) == (1, (later, young))
+    assert step(at).keys() == {old, urgent}  # who came long before a better class keeps its place
+    at.finish(urgent)
+    assert step(at).keys() == {old, later}
+
+
+def test_a_better_class_takes_blocks_only_where_they_are_enough() -> None:
+    at = scheduler(blocks=8, budget=64)
+    first, batch = add(
+        at,
+        request(15, rank=1.0, priority=Priority.INTERACTIVE),
+        request(7, first=50, rank=30.0, priority=Priority.BATCH),
+    )
+    step(at)
+    (large,) = add(at, request(20, first=100, rank=9.0, priority=Priority.INTERACTIVE))
+    assert step(at).keys() == {first, batch}  # even without the batch request there would be no room for it
+    assert at.preemptions == 0
+    at.finish(large)
+    (small,) = add(at, request(5, first=200, rank=10.0, priority=Priority.INTERACTIVE))
+    assert step(at) == {first: 1, small: 5}
+    assert (at.preemptions, batch.slot, batch.blocks) == (1, -1, [])
 
 
 def test_what_was_given_up_while_it_waited_is_not_kept() -> None:
