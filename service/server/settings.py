@@ -34,11 +34,6 @@ class ServerSettings(ServiceSettings):
         default=True, description="use a file:// model where it is, verified, instead of copying it"
     )
     port: int = Field(default=8000, ge=0, le=65535, description="port of the API, the probes and /metrics")
-    engine: Literal["batching", "transformers"] = Field(
-        default="batching",
-        description="what generates: batching computes many requests in each step; transformers is the reference, "
-        "one request after the other, without choices, log-probabilities and forms",
-    )
     version: str = Field(default="", description="what /version says; empty takes the installed package's")
     request_timeout_s: float = Field(
         default=0.0,
@@ -48,37 +43,34 @@ class ServerSettings(ServiceSettings):
     max_running: int = Field(
         default=0, ge=0, description="requests that are computed at once; 0 takes the engine's own number"
     )
-    max_waiting: int = Field(default=256, ge=0, description="requests that may wait; more get 503")
+    max_waiting: int = Field(default=256, ge=1, description="requests that may wait; more get 503")
     threads: int = Field(default=0, ge=0, description="torch's threads; 0 follows the container's CPU limit")
     max_context_tokens: int | None = Field(
         default=None, ge=2, description="limit on prompt and completion together, below the model's own"
     )
     cache_type: Literal["model", "int8"] = Field(
         default="model",
-        description="batching: how keys and values are kept: as the model computes, or in 8 bits and a scale for "
+        description="how keys and values are kept: as the model computes, or in 8 bits and a scale for "
         "each position and head, on CPUs only",
     )
     cache_tokens: int = Field(
         default=0,
         ge=0,
-        description="batching: positions of the key-value cache over all requests; 0 takes what memory allows",
+        description="positions of the key-value cache over all requests; 0 takes what memory allows",
     )
-    token_budget: int = Field(
-        default=0, ge=0, description="batching: most tokens of a step; 0 takes 512 on a CPU, 8192 on a GPU"
-    )
+    token_budget: int = Field(default=0, ge=0, description="most tokens of a step; 0 takes 512 on a CPU, 8192 on a GPU")
     linear_mode: Literal["auto", "fp32", "bf16", "int8"] = Field(
         default="auto",
-        description="batching: how linear layers are kept and multiplied; auto: fp32 on a CPU, bf16 on a GPU",
+        description="how linear layers are kept and multiplied; auto: fp32 on a CPU, bf16 on a GPU; int8 on CPUs only",
     )
     prefix_cache: bool = Field(
         default=True,
-        description="batching: a tenant's requests reuse what its earlier ones with the same beginning computed",
+        description="a tenant's requests reuse what its earlier ones with the same beginning computed",
     )
     shared_system_prompts: tuple[str, ...] = Field(
         default=(),
-        description="batching: a JSON list of the operator's own system prompts; all tenants share what they compute",
+        description="a JSON list of the operator's own system prompts; all tenants share what they compute",
     )
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto",
-        description="transformers: of the weights in memory; auto: float32 on a CPU, the checkpoint's on a GPU",
+    cuda_graphs: bool = Field(
+        default=True, description="on GPUs: decode steps are replayed as CUDA graphs, which take memory of their own"
     )

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from service.engine.batching_engine import BatchingEngine
     from service.engine.interface import Engine, EngineStats
-    from service.engine.transformers_engine import TransformersEngine
     from service.server.metrics import ServerMetrics
     from service.server.settings import ServerSettings
     from service.web.drain import Drain
@@ -106,12 +105,11 @@ class Serving:
         self._metrics.startup("process", _process_age_s())
         folder, _ = await asyncio.gather(
             self._timed("weights", self._fetch),
-            self._timed("imports", functools.partial(_import_engine, settings.engine)),
+            self._timed("imports", _import_engine),
         )
         manifest = (folder / MANIFEST_NAME).read_bytes()
         self._phase = "loading the model"
-        build = _batching_engine if settings.engine == "batching" else _transformers_engine
-        engine = build(settings, folder, manifest)
+        engine = _engine(settings, folder, manifest)
         self._engine = engine
         await engine.start()
         self._metrics.startup("load", engine.load_s)
@@ -172,16 +170,12 @@ async def _in_thread(work: Callable[[], T], name: str) -> T:
     return await outcome
 
 
-def _import_engine(name: str) -> None:
+def _import_engine() -> None:
     """Imports what takes seconds: torch, and the part of transformers that the engine needs."""
-    if name == "batching":
-        importlib.import_module("service.engine.batching_engine")
-        return
-    importlib.import_module("service.engine.transformers_engine")
-    importlib.import_module("transformers.modeling_utils")
+    importlib.import_module("service.engine.batching_engine")
 
 
-def _batching_engine(settings: ServerSettings, folder: Path, manifest: bytes) -> BatchingEngine:
+def _engine(settings: ServerSettings, folder: Path, manifest: bytes) -> BatchingEngine:
     from service.engine.batching_engine import BatchingEngine  # noqa: PLC0415 - seconds, spent in `_import_engine`
     from service.engine.loading import BatchingEngineOptions  # noqa: PLC0415
     from service.engine.reference import CacheType, LinearMode  # noqa: PLC0415
@@ -202,26 +196,7 @@ def _batching_engine(settings: ServerSettings, folder: Path, manifest: bytes) ->
             token_budget=settings.token_budget,
             prefix_cache=settings.prefix_cache,
             shared_system_prompts=settings.shared_system_prompts,
-        ),
-    )
-
-
-def _transformers_engine(settings: ServerSettings, folder: Path, manifest: bytes) -> TransformersEngine:
-    from service.engine.transformers_engine import (  # noqa: PLC0415 - seconds, spent in `_import_engine`
-        TransformersEngine,
-        TransformersEngineOptions,
-    )
-
-    return TransformersEngine(
-        folder,
-        name=settings.model_name or Manifest.from_bytes(manifest, source=MANIFEST_NAME).name,
-        digest=digest_of(manifest),
-        options=TransformersEngineOptions(
-            max_running=settings.max_running or TransformersEngineOptions().max_running,
-            max_waiting=settings.max_waiting,
-            threads=settings.threads,
-            max_context_tokens=settings.max_context_tokens,
-            dtype=settings.dtype,
+            cuda_graphs=settings.cuda_graphs,
         ),
     )
 

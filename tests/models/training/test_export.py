@@ -7,7 +7,9 @@ import torch
 
 from models.training import completion, evaluation, export
 from models.training.documents import Document, Kind
-from service.engine.checkpoint import load_checkpoint
+from service.engine.model.decoder import expected_tensors
+from service.engine.model.tensor_files import TensorFiles
+from service.engine.model_folder import ModelFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,8 +40,9 @@ def test_the_servers_loader_takes_it(
     tiny_network: Qwen3ForCausalLM, small_tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     export.export(tiny_network.state_dict(), small_tokenizer, tmp_path)
-    loaded = load_checkpoint(tmp_path)
-    assert loaded.context_tokens == 512
+    loaded = ModelFolder.read(tmp_path)
+    TensorFiles(tmp_path).require(*expected_tensors(loaded.description))
+    assert loaded.description.context_tokens == 512
     assert loaded.end_token_ids == {0}
     assert not loaded.chat_template.is_fallback
 

@@ -48,15 +48,29 @@ def embedder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         app = create_app(settings, serving, metrics, drain, version="test")
         listener = Listener(app, host="127.0.0.1", port=0, header_timeout_s=60, keep_alive_s=60)
         listening.set_result(listener)
-        await listener.serve(sockets=[listener.socket])
-        await engine.stop()
+        try:
+            await listener.serve(sockets=[listener.socket])
+        finally:
+            await engine.stop()
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:
+            if not listening.done():
+                listening.set_exception(error)
+            raise
+
+    thread = threading.Thread(target=run)
     thread.start()
-    listener = listening.result(180)
-    yield f"http://127.0.0.1:{listener.socket.getsockname()[1]}"
-    listener.should_exit = True
-    thread.join()
+    try:
+        listener = listening.result()
+        try:
+            yield f"http://127.0.0.1:{listener.socket.getsockname()[1]}"
+        finally:
+            listener.should_exit = True
+    finally:
+        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -104,8 +104,8 @@ def test_a_client_that_leaves_frees_the_engine(server: ServiceProcess) -> None:
     with httpx.stream("POST", server.url(_COMPLETIONS), json=_LONG) as answer:
         next(answer.iter_lines())
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(server.url(_COMPLETIONS), json=_LONG | {"stream": False}, timeout=0.05)
-    eventually(lambda: server.metric("modelfleet_request_failure_total") == gone_before + 2)
+        httpx.post(server.url(_COMPLETIONS), json=_LONG | {"stream": False}, timeout=httpx.Timeout(60, read=0.05))
+    eventually(lambda: server.metric("modelfleet_request_failure_total") >= gone_before + 2)
     eventually(lambda: server.metric("modelfleet_num_requests_running") == 0)
 
 

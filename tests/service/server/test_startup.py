@@ -18,12 +18,14 @@ async def test_a_loaded_model_keeps_its_name_and_its_cache_the_type_that_was_ask
     drain = Drain()
     serving = Serving(settings, ServerMetrics(), drain)
     assert serving.model_name == ""
-    await serving.start()
-    engine: Any = serving.engine()
-    assert all(isinstance(layer, Int8Cache) for layer in engine._loaded.loop._runner._cache)
-    names = [serving.model_name]
-    drain.begin()
-    names.append(serving.model_name)
-    await serving.stop()
+    try:
+        await serving.start()
+        engine: Any = serving.engine()
+        assert all(isinstance(layer, Int8Cache) for layer in engine._loaded.loop._runner._cache)
+        names = [serving.model_name]
+        drain.begin()
+        names.append(serving.model_name)
+    finally:
+        await serving.stop()
     names.append(serving.model_name)
     assert names == [MODEL_NAME] * 3
