@@ -52,6 +52,8 @@ _LLAMA = "libllama's batches, flash attention, one cache stream a sequence, buil
 _PADDED = "generate(), SDPA, one left-padded batch"
 _SERVED = "generate_batch(), paged SDPA: what `transformers serve --continuous-batching` runs, without its HTTP"
 
+_ONNX = "Generator, one batch, shorter prompts filled up behind; its builder's quantisation, in blocks of 32"
+
 _INT8, _BF16, _FP32 = "modelfleet-int8", "modelfleet-bf16", "modelfleet-fp32"
 
 ENTRIES = {
@@ -65,5 +67,7 @@ ENTRIES = {
     "transformers-fp32": Entry("transformers_generate", "float32", "w32 a32, kv32", _PADDED, _FP32),
     "transformers-bf16": Entry("transformers_generate", "bfloat16", "w16 a16, kv16", _PADDED, _BF16),
     "transformers-cb-fp32": Entry("transformers_batching", "float32", "w32 a32, kv32", _SERVED, _FP32),
+    "onnxruntime-genai-int8": Entry("onnxruntime_genai", "int8", "w8 a8 (blocks of 32), kv32", _ONNX, _INT8),
+    "onnxruntime-genai-int4": Entry("onnxruntime_genai", "int4", "w4 a8 (blocks of 32), kv32", _ONNX, _INT8),
     "ctranslate2-int8": Entry("ctranslate2_generator", "int8", "w8 a8, kv32", "Generator, one batch, cpu int8", _INT8),
 }
