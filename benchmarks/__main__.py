@@ -11,6 +11,7 @@ from benchmarks import (
     prefix_cache,
     preview_overhead,
     region_preview,
+    region_up,
     rolling_update,
     tenants,
     weights,
@@ -20,6 +21,7 @@ from benchmarks.soak import __main__ as soak
 BENCHMARKS: Mapping[str, Callable[[], int]] = {
     "preview_overhead": preview_overhead.main,
     "region_preview": region_preview.main,
+    "region_up": region_up.main,
     "tenants": tenants.main,
     "cold_start": cold_start.main,
     "rolling_update": rolling_update.main,

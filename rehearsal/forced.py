@@ -8,6 +8,7 @@ short, and what is measured against it is held too strictly.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rehearsal.aws.forced import FORCED as AWS
 from rehearsal.azure.forced import FORCED as AZURE
@@ -15,6 +16,11 @@ from rehearsal.gcp.forced import FORCED as GCP
 from rehearsal.journal import Entry, Operation
 from rehearsal.kubernetes.forced import FORCED as KUBERNETES
 from rehearsal.schedule import dependencies, in_order
+
+_WAITED_FOR: Final = frozenset(
+    kind for table in (AWS, AZURE, GCP, KUBERNETES) for kinds in table.values() for kind in kinds
+)
+"""Types that some other has to wait for; of all others no end needs to be remembered."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,8 @@ def forced_chain(entries: Iterable[Entry], *states: Mapping[str, object]) -> Seq
             first = [known[kind] for kind in _forced(types[urn]) if kind in known]
             before = max(first, key=_end, default=None)
             link = _Link((before.ends_s if before else 0.0) + takes_s[urn], urn, before)
-            known = _latest([known, {types[urn]: link}])
+            if types[urn] in _WAITED_FOR:
+                known = _latest([known, {types[urn]: link}])
             ends.append(link)
         above[urn] = known
     return _chain(max(ends, key=_end, default=None))
