@@ -67,9 +67,7 @@ rehearse-all: setup-all ## every stack's whole life against simulated clouds, th
 	for cloud in aws azure gcp; do
 	  $(FLEET) bootstrap "$$cloud-state" --undo --rehearse
 	done
-	for stack in $(REGIONS); do
-	  $(FLEET) rehearse "$$stack" --faults --world "faults-$$stack"
-	done
+	printf '%s\n' $(REGIONS) | xargs -P 2 -I{} $(FLEET) rehearse {} --faults --world "faults-{}"
 
 .PHONY: kill-everywhere
 kill-everywhere: setup-all ## the engine is killed at each operation of a small stack: what that leaves is found, and swept
