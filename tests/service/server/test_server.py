@@ -210,7 +210,7 @@ def test_weights_that_fit_no_model_are_refused(start_service: StartService, mode
         ({"MODEL_URI": "file:///nowhere"}, "file:///nowhere: no such folder"),
         ({"MODEL_URI": "file:///x", "PORT": "http"}, "MODELFLEET_PORT"),
         ({"MODEL_URI": "file:///x", "MODEL_DIGEST": "abc"}, "MODELFLEET_MODEL_DIGEST"),
-        ({"MODEL_URI": "file:///x", "DTYPE": "int3"}, "MODELFLEET_DTYPE"),
+        ({"MODEL_URI": "file:///x", "LINEAR_MODE": "int3"}, "MODELFLEET_LINEAR_MODE"),
     ],
 )
 def test_bad_settings_are_one_clear_line(start_service: StartService, changes: dict[str, str], named: str) -> None:
