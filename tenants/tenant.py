@@ -72,7 +72,9 @@ class Tenant(FileModel):
     )
     # Kubernetes keeps priorities from 1,000,000,000 on for itself.
     priority: int = Field(1000, ge=0, le=999_999, description="Its pods' priority; the higher goes first")
-    domain: HostName | None = Field(None, description="Its own name for the endpoint, with a certificate of its own")
+    domain: HostName | None = Field(
+        None, description="Its own name for the endpoint, right below the front's domain, with a certificate for it"
+    )
     budget: TenantBudget | None = Field(None, description=TenantBudget.__doc__)
     residency: tuple[str, ...] = Field(
         (),

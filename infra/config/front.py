@@ -1,11 +1,14 @@
 """The `global` stack: one name, one front per cloud, and how clients are sent to regions."""
 
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from documents.values import FileModel, HostName
 from infra.config.placement import Cloud
+from tenants import Tenant, TenantState
 
 
 class Routing(StrEnum):
@@ -44,7 +47,26 @@ class FrontSettings(FileModel):
     )
     blocked_countries: tuple[str, ...] = Field((), description="ISO 3166 codes of countries that get no answer")
 
+    # From tenants/*.yaml, put here by `load.py`; a stack file can't write it.
+    tenants: SkipJsonSchema[tuple[Tenant, ...]] = Field((), description="Tenants with names of their own (`domain`)")
+
     @property
     def clients(self) -> str:
         """The name that clients use: below the domain, since the domain's own can't lead to another cloud's name."""
         return f"api.{self.domain}"
+
+    def with_names_of(self, tenants: Iterable[Tenant]) -> "FrontSettings":
+        """Take up the tenants that have a name of their own and are hosted behind these fronts, until they leave."""
+        behind = {stack for front in self.fronts for stack in front.stacks}
+        named = (each for each in tenants if each.domain is not None and each.state is not TenantState.LEAVING)
+        return self.model_copy(update={"tenants": tuple(each for each in named if behind & set(each.stacks))})
+
+    def served_by(self, front: CloudFrontSettings) -> Iterator[tuple[Tenant, str]]:
+        """Give the tenants, with their names, that every region of a front hosts: whichever answers knows them."""
+        for tenant in self.tenants:
+            if tenant.domain is not None and set(front.stacks) <= set(tenant.stacks):
+                yield tenant, tenant.domain
+
+    def names_of(self, front: CloudFrontSettings) -> tuple[str, ...]:
+        """Give the names that a front has a certificate for and answers to: everybody's, then tenants' own."""
+        return (self.clients, *(name for _, name in self.served_by(front)))

@@ -3,11 +3,18 @@
 from collections.abc import Iterator, Mapping
 
 from infra.config.account_checks import account_problem
-from infra.config.front import CloudFrontSettings, Routing
+from infra.config.front import CloudFrontSettings, FrontSettings, Routing
 from infra.config.neighbour import Neighbour
 from infra.config.placement import Cloud, StackKind
 from infra.config.problem import Problem
 from infra.config.settings import StackSettings
+from tenants import TENANTS_FOLDER
+
+_OUR_NAMES = frozenset({"api", "gcp", "origin"})
+"""Names below the domain that the fronts have themselves."""
+_MOST_NAMES = 98
+"""CloudFront takes 100 alternate names for a distribution, two of which are ours
+(docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html)."""
 
 
 def check_front(settings: StackSettings, neighbours: Mapping[str, Neighbour | None]) -> Iterator[Problem]:
@@ -33,6 +40,35 @@ def check_front(settings: StackSettings, neighbours: Mapping[str, Neighbour | No
             yield Problem((*path, "account"), problem)
         for position, text in _check_stacks(front, neighbours):
             yield Problem((*path, "stacks", position), text)
+    yield from _check_names(settings.front)
+
+
+def _check_names(front: FrontSettings) -> Iterator[Problem]:
+    """Find tenants' names that can't be served: elsewhere than in this zone, taken, or not known in every region."""
+    taken: dict[str, str] = {}
+    for tenant in front.tenants:
+        file, name = f"{TENANTS_FOLDER}/{tenant.name}.yaml", tenant.domain or ""
+        label = name.removesuffix(f".{front.domain}")
+        if label == name or "." in label:
+            problem = f"{file} has the name {name}, which is not right below {front.domain}, whose zone is made here"
+            yield Problem(
+                ("front", "domain"), f"{problem}: call it {tenant.name}.{front.domain}, or leave `domain` out"
+            )
+        elif label in _OUR_NAMES or name in taken:
+            whose = f"{taken[name]}'s" if name in taken else "the fronts' own"
+            yield Problem(("front", "domain"), f"{file} has the name {name}, which is {whose}: choose another")
+        taken.setdefault(name, tenant.name)
+        for index, cloud in enumerate(front.fronts):
+            hosting = set(cloud.stacks) & set(tenant.stacks)
+            if lacking := sorted(set(cloud.stacks) - hosting) if hosting else []:
+                problem = f"{file} has a name of its own, and requests to it may get to {', '.join(lacking)}, which"
+                yield Problem(
+                    ("front", "fronts", index, "stacks"),
+                    f"{problem} doesn't host it: let every region of a front host the tenant, or leave `domain` out",
+                )
+    if len(front.tenants) > _MOST_NAMES:
+        problem = f"{len(front.tenants)} tenants have names of their own, and a distribution takes {_MOST_NAMES}"
+        yield Problem(("front", "domain"), f"{problem}: let some use {front.clients}")
 
 
 def _check_stacks(front: CloudFrontSettings, neighbours: Mapping[str, Neighbour | None]) -> Iterator[tuple[int, str]]:

@@ -66,11 +66,17 @@ def _checked(values: Mapping[str, Any], stack: str, file: Path, lines: Lines) ->
     if "tenants" in values:
         problem = "tenants have files of their own: tenants/<name>.yaml, whose `stacks` names this stack"
         raise SettingsError([finding_at(("tenants",), problem, file.name, lines, _PREFIX)])
-    tenants: tuple[Tenant, ...] = TenantFolder(file.parent).of_stack(stack)
+    if isinstance(values.get("front"), dict) and "tenants" in values["front"]:
+        problem = "tenants with names of their own have files: tenants/<name>.yaml, `domain`"
+        raise SettingsError([finding_at(("front", "tenants"), problem, file.name, lines, _PREFIX)])
+    folder = TenantFolder(file.parent)
+    tenants: tuple[Tenant, ...] = folder.of_stack(stack)
     try:
         settings = StackSettings.model_validate({**values, "tenants": tenants})
     except ValidationError as error:
         raise explain(error, StackSettings, file=file.name, lines=lines, namespace=_PREFIX) from error
+    if settings.front is not None:
+        settings = settings.model_copy(update={"front": settings.front.with_names_of(folder.all())})
     findings = [
         finding_at(problem.path, problem.text, file.name, lines, _PREFIX)
         for problem in check(settings, _neighbours(settings, file.parent))

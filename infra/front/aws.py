@@ -181,7 +181,7 @@ class AwsFront(pulumi.ComponentResource):
             "front",
             enabled=True,
             comment=self._scope.name("front"),
-            aliases=[self._domain, self._args.front.clients],
+            aliases=[self._domain, *self._args.front.names_of(self._args.cloud)],
             http_version="http2and3",
             is_ipv6_enabled=True,
             price_class="PriceClass_All",

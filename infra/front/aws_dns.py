@@ -69,6 +69,7 @@ class AwsDns(pulumi.ComponentResource):
             "modelfleet:aws:Dns", name, None, pulumi.ResourceOptions.merge(opts, provided(name, args.scope))
         )
         self._args, self._own = args, pulumi.ResourceOptions(parent=self)
+        self._checks: dict[str, aws.route53.HealthCheck] = {}
         zone = aws.route53.Zone(
             "domain",
             name=args.domain,
@@ -91,8 +92,14 @@ class AwsDns(pulumi.ComponentResource):
             name, zone_id=self.zone_id, name=host, type=kind, ttl=self._args.ttl_s, records=values, opts=self._own
         )
 
-    def direct(self, host: str, targets: Sequence[FrontTarget], routing: Routing) -> None:
+    def direct(self, host: str, targets: Sequence[FrontTarget], routing: Routing, *, tenant: str = "") -> None:
         """Send clients of a name to fronts: the nearest, by weight, or in order.
+
+        Args:
+            host: The name.
+            targets: The fronts that answer to it.
+            routing: How one is chosen.
+            tenant: Whose name it is, empty for everybody's.
 
         Raises:
             ValueError: failover between more than two, which Route 53 knows no records for.
@@ -101,27 +108,15 @@ class AwsDns(pulumi.ComponentResource):
             msg = "front.routing: failover leads from a first to a second front: list two, or use latency or weighted"
             raise ValueError(msg)
         for index, target in enumerate(targets):
-            check = aws.route53.HealthCheck(
-                target.name,
-                # Through the front to a gateway: a front without a healthy region answers too, but not this.
-                type="HTTPS",
-                fqdn=target.host,
-                port=_HTTPS,
-                resource_path=GATEWAY_HEALTH_PATH,
-                request_interval=_INTERVAL_S,
-                failure_threshold=_FAILURES,
-                tags={"Name": target.name},
-                opts=self._own,
-            )
             aws.route53.Record(
-                target.name,
+                f"tenant-{tenant}-{target.name}" if tenant else target.name,
                 zone_id=self.zone_id,
                 name=host,
                 type="CNAME",
                 ttl=self._args.ttl_s,
                 records=[target.host],
                 set_identifier=target.name,
-                health_check_id=check.id,
+                health_check_id=self._check(target).id,
                 latency_routing_policies=[aws.route53.RecordLatencyRoutingPolicyArgs(region=target.aws_region)]
                 if routing is Routing.LATENCY
                 else None,
@@ -135,3 +130,20 @@ class AwsDns(pulumi.ComponentResource):
                 else None,
                 opts=self._own,
             )
+
+    def _check(self, target: FrontTarget) -> aws.route53.HealthCheck:
+        """Ask a front for its health, once for all names that lead to it."""
+        if target.name not in self._checks:
+            self._checks[target.name] = aws.route53.HealthCheck(
+                target.name,
+                # Through the front to a gateway: a front without a healthy region answers too, but not this.
+                type="HTTPS",
+                fqdn=target.host,
+                port=_HTTPS,
+                resource_path=GATEWAY_HEALTH_PATH,
+                request_interval=_INTERVAL_S,
+                failure_threshold=_FAILURES,
+                tags={"Name": target.name},
+                opts=self._own,
+            )
+        return self._checks[target.name]

@@ -98,8 +98,8 @@ class AzureDns(pulumi.ComponentResource):
             opts=self._own,
         )
 
-    def direct(self, host: str, targets: Sequence[AzureFrontTarget], routing: Routing) -> None:
-        """Send clients of a name to fronts: the nearest, by weight, or in order."""
+    def direct(self, host: str, targets: Sequence[AzureFrontTarget], routing: Routing, *more: str) -> None:
+        """Send clients of a name, and of more names, to fronts: the nearest, by weight, or in order."""
         profile = trafficmanager.Profile(
             f"fronts-{host}",
             resource_group_name=self._args.resource_group,
@@ -133,18 +133,19 @@ class AzureDns(pulumi.ComponentResource):
             ],
             opts=self._own,
         )
-        dns.RecordSet(
-            f"clients-{host}",
-            resource_group_name=self._args.resource_group,
-            zone_name=self._zone,
-            record_type="CNAME",
-            relative_record_set_name=self._relative(host),
-            ttl=float(self._args.ttl_s),
-            cname_record=dns.CnameRecordArgs(
-                cname=profile.dns_config.apply(lambda config: (config.fqdn if config else "") or "")
-            ),
-            opts=self._own,
-        )
+        for name in (host, *more):
+            dns.RecordSet(
+                f"clients-{name}",
+                resource_group_name=self._args.resource_group,
+                zone_name=self._zone,
+                record_type="CNAME",
+                relative_record_set_name=self._relative(name),
+                ttl=float(self._args.ttl_s),
+                cname_record=dns.CnameRecordArgs(
+                    cname=profile.dns_config.apply(lambda config: (config.fqdn if config else "") or "")
+                ),
+                opts=self._own,
+            )
 
     def _relative(self, host: str) -> str:
         return host.removesuffix(f".{self._args.domain}")

@@ -15,14 +15,21 @@ def join(settings: StackSettings) -> None:
     assert front is not None  # noqa: S101 - a global stack has one: checked with the settings
     scope = Scope.of(pulumi.get_stack(), settings.model_copy(update={"region": HOME}))
     dns = AwsDns("dns", AwsDnsArgs(scope, front.domain, front.ttl_s))
-    targets = [
-        FrontTarget(str(each.cloud), _make(settings, front, each, dns), each.nearest or each.region, each.weight)
+    targets = {
+        each.cloud: FrontTarget(
+            str(each.cloud), _make(settings, front, each, dns), each.nearest or each.region, each.weight
+        )
         for each in front.fronts
-    ]
-    dns.direct(front.clients, targets, front.routing)
+    }
+    dns.direct(front.clients, list(targets.values()), front.routing)
+    for tenant in front.tenants:
+        name = tenant.domain or ""
+        theirs = [targets[each.cloud] for each in front.fronts if name in front.names_of(each)]
+        dns.direct(name, theirs, front.routing, tenant=tenant.name)
     pulumi.export("host", front.clients)
+    pulumi.export("tenantHosts", {tenant.name: tenant.domain for tenant in front.tenants})
     pulumi.export("nameServers", dns.name_servers)
-    pulumi.export("fronts", {target.name: target.host for target in targets})
+    pulumi.export("fronts", {target.name: target.host for target in targets.values()})
 
 
 def _make(settings: StackSettings, front: FrontSettings, cloud: CloudFrontSettings, dns: AwsDns) -> pulumi.Input[str]:
@@ -51,7 +58,7 @@ def _azure(settings: StackSettings, front: FrontSettings, cloud: CloudFrontSetti
     from infra.front.azure import AzureFront, AzureFrontArgs  # noqa: PLC0415
 
     origins = {stack: Origin.from_output(region.region, output) for stack, region, output in origins_of(cloud)}
-    made = AzureFront("azure", settings, AzureFrontArgs(front, cloud, (front.clients,), origins))
+    made = AzureFront("azure", settings, AzureFrontArgs(front, cloud, front.names_of(cloud), origins))
     for name, value in made.validations.items():
         dns.record(f"azure-{name}", name, "TXT", [value])
     return made.host
@@ -64,6 +71,7 @@ def _gcp(settings: StackSettings, front: FrontSettings, cloud: CloudFrontSetting
     origins = [Origin.from_output(stack, region, output) for stack, region, output in origins_of(cloud)]
     made = GcpFront("gcp", settings, GcpFrontArgs(front, cloud, origins))
     dns.record("gcp-delegation", made.host, "NS", made.name_servers)
-    name, value = made.validation.apply(lambda pair: pair[0]), made.validation.apply(lambda pair: pair[1])
-    dns.record("gcp-validation", name, "CNAME", [value])
+    for label, validation in made.validations.items():
+        name, value = validation.apply(lambda pair: pair[0]), validation.apply(lambda pair: pair[1])
+        dns.record(f"gcp-{label}", name, "CNAME", [value])
     return made.host

@@ -20,10 +20,12 @@ def join(settings: StackSettings) -> None:
     group = resources.ResourceGroup("dns", resource_group_name=scope.name("dns"), location=scope.location)
     dns = AzureDns("dns", AzureDnsArgs(scope, group.name, front.domain, front.ttl_s))
     origins = {stack: Origin.from_output(region.region, output) for stack, region, output in origins_of(cloud)}
-    made = AzureFront("azure", settings, AzureFrontArgs(front, cloud, (front.clients,), origins))
+    made = AzureFront("azure", settings, AzureFrontArgs(front, cloud, front.names_of(cloud), origins))
     for name, value in made.validations.items():
         dns.text(name, value)
     target = AzureFrontTarget(str(cloud.cloud), made.host, cloud.nearest or cloud.region, cloud.weight)
-    dns.direct(front.clients, [target], front.routing)
-    pulumi.export("host", front.clients)
+    clients, *tenants = front.names_of(cloud)
+    dns.direct(clients, [target], front.routing, *tenants)
+    pulumi.export("host", clients)
+    pulumi.export("tenantHosts", {tenant.name: name for tenant, name in front.served_by(cloud)})
     pulumi.export("nameServers", dns.name_servers)

@@ -6,7 +6,7 @@ so `/v1` is neither cached nor compressed, waits an hour, and no firewall rule t
 Traffic to origins is TLS, with the gateways' certificates checked against their regions' own authorities.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -48,14 +48,14 @@ class GcpFront(pulumi.ComponentResource):
         ipv4: Its address.
         ipv6: Its other address.
         name_servers: Of the zone of `host`: the domain's zone delegates to them.
-        validation: The CNAME record (name, data) in the domain's own zone that proves whose the clients' name is.
+        validations: CNAME records (name, data) in the domain's own zone that prove whose the clients' names are.
     """
 
     host: str
     ipv4: pulumi.Output[str]
     ipv6: pulumi.Output[str]
     name_servers: pulumi.Output[Sequence[str]]
-    validation: pulumi.Output[tuple[str, str]]
+    validations: Mapping[str, pulumi.Output[tuple[str, str]]]
 
     def __init__(
         self, name: str, settings: StackSettings, args: GcpFrontArgs, opts: pulumi.ResourceOptions | None = None
@@ -132,12 +132,15 @@ class GcpFront(pulumi.ComponentResource):
         )
 
     def _certificates(self, zone: gcp.dns.ManagedZone) -> gcp.certificatemanager.CertificateMap:
-        """A managed certificate for the clients' name and for this front's own, each proved by a DNS record."""
+        """A managed certificate for each of the clients' names and for this front's own, proved by a DNS record."""
         manager, scope, labels = gcp.certificatemanager, self._scope, dict(self._scope.labels)
         certificate_map = manager.CertificateMap(
             "certificates", name=scope.name("certificates"), labels=labels, opts=self._inside
         )
-        for label, domain in (("clients", self._args.front.clients), ("host", self.host)):
+        clients, *tenants = self._args.front.names_of(self._args.cloud)
+        names = {"clients": clients, **{f"name-{name.split('.')[0]}": name for name in tenants}, "host": self.host}
+        validations: dict[str, pulumi.Output[tuple[str, str]]] = {}
+        for label, domain in names.items():
             authorization = manager.DnsAuthorization(
                 label, name=scope.name(label), domain=domain, type="FIXED_RECORD", labels=labels, opts=self._inside
             )
@@ -145,7 +148,8 @@ class GcpFront(pulumi.ComponentResource):
             if domain == self.host:
                 self._record("validation", zone, record.name, "CNAME", record.data)
             else:
-                self.validation = pulumi.Output.all(record.name, record.data).apply(lambda pair: (pair[0], pair[1]))
+                proof = "validation" if domain == clients else f"validation-{label}"
+                validations[proof] = pulumi.Output.all(record.name, record.data).apply(lambda pair: (pair[0], pair[1]))
             certificate = manager.Certificate(
                 label,
                 name=scope.name(label),
@@ -163,6 +167,7 @@ class GcpFront(pulumi.ComponentResource):
                 labels=labels,
                 opts=self._inside,
             )
+        self.validations = validations
         return certificate_map
 
     def _routes(self) -> gcp.compute.URLMap:

@@ -1,12 +1,25 @@
 """CloudFront before two regions; recorded without an engine."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
+from tenants import Tenant, TenantState
 from tests.infra.clouds.aws.recording import Recorder, record, settings_of
 
 STACK = "global"
+TENANTS = (
+    Tenant(name="acme", stacks=("aws-us-east-1", "aws-us-west-2"), domain="acme.models.example.com"),
+    Tenant(name="elsewhere", stacks=("gcp-europe-west4",), domain="elsewhere.models.example.com"),
+    Tenant(
+        name="leaving",
+        stacks=("aws-us-east-1", "aws-us-west-2"),
+        domain="leaving.models.example.com",
+        state=TenantState.LEAVING,
+        suspended_since=date(2026, 1, 1),
+    ),
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,17 +33,20 @@ def front() -> Recorder:
         from infra.front.aws_dns import AwsDns, AwsDnsArgs, FrontTarget  # noqa: PLC0415
 
         assert settings.front is not None
+        front = settings.front.with_names_of(TENANTS)
         scope = Scope.of(STACK, settings.model_copy(update={"region": "us-east-1"}))
         dns = AwsDns("dns", AwsDnsArgs(scope, settings.front.domain, settings.front.ttl_s))
         origins = [
             Origin(region, f"{region}.elb", "Z26R", f"{region}-listener") for region in ("us-east-1", "us-west-2")
         ]
-        made = AwsFront("front", settings, AwsFrontArgs(settings.front, settings.front.fronts[0], dns.zone_id, origins))
+        made = AwsFront("front", settings, AwsFrontArgs(front, front.fronts[0], dns.zone_id, origins))
         targets = [
             FrontTarget("aws", made.host, "us-east-1", 100),
             FrontTarget("azure", "m.azurefd.net", "eu-west-1", 50),
         ]
-        dns.direct(f"api.{settings.front.domain}", targets, settings.front.routing)
+        dns.direct(front.clients, targets, front.routing)
+        for tenant, name in front.served_by(front.fronts[0]):
+            dns.direct(name, targets[:1], front.routing, tenant=tenant.name)
 
     return record(STACK, program)
 
@@ -75,6 +91,18 @@ def test_a_lost_region_leaves_by_itself(front: Recorder) -> None:
     assert {made["region"] for made in listeners.values()} == {"us-east-1", "us-west-2"}
     validations = [name for name in records if name.endswith("-validation")]
     assert sorted(validations) == ["front-validation", "origin-us-east-1-validation"], "one account, one record"
+
+
+def test_a_tenant_s_own_name_leads_to_the_fronts_that_host_it(front: Recorder) -> None:
+    (distribution,) = front.of("aws:cloudfront/distribution:Distribution").values()
+    assert distribution["aliases"] == ["models.example.com", "api.models.example.com", "acme.models.example.com"]
+    certificate = front.of("aws:acm/certificate:Certificate")["front"]
+    assert certificate["subjectAlternativeNames"] == ["*.models.example.com"], "every name right below the domain"
+    records = front.of("aws:route53/record:Record")
+    theirs = {name: record for name, record in records.items() if name.startswith("tenant-")}
+    assert set(theirs) == {"tenant-acme-aws"}
+    assert theirs["tenant-acme-aws"]["name"] == "acme.models.example.com"
+    assert theirs["tenant-acme-aws"]["healthCheckId"] == records["aws"]["healthCheckId"], "one check for all names"
 
 
 def test_a_lost_cloud_leaves_by_itself(front: Recorder) -> None:

@@ -13,7 +13,7 @@ from infra.front.azure_dns import AzureDns, AzureDnsArgs, AzureFrontTarget
 from tests.infra.clouds.azure.recording import Recorder, record, settings_of
 
 STACK = "global"
-NAMES = ("api.models.example.com",)
+NAMES = ("api.models.example.com", "globex.models.example.com")
 
 
 def front_with(**changed: Any) -> Recorder:
@@ -38,7 +38,7 @@ def front_with(**changed: Any) -> Recorder:
             AzureFrontTarget("azure", made.host, "westeurope", 100),
             AzureFrontTarget("aws", "d1.cloudfront.net", "eastus", 0),
         ]
-        dns.direct(NAMES[0], targets, front.routing)
+        dns.direct(NAMES[0], targets, front.routing, *NAMES[1:])
 
     return record(program, STACK)
 
@@ -58,7 +58,10 @@ def test_streams_are_neither_cached_nor_compressed_nor_cut(front: Recorder) -> N
 def test_the_firewall_stands_before_every_name(front: Recorder) -> None:
     policy = front.one("cdn:SecurityPolicy")["parameters"]
     (association,) = policy["associations"]
-    assert {domain["id"].rsplit("/", 1)[-1] for domain in association["domains"]} == {"front", f"domain-{NAMES[0]}"}
+    assert {domain["id"].rsplit("/", 1)[-1] for domain in association["domains"]} == {
+        "front",
+        *(f"domain-{name}" for name in NAMES),
+    }
     assert association["patternsToMatch"] == ["/*"]
 
 
@@ -102,13 +105,15 @@ def test_a_lost_front_drains_by_itself(front: Recorder) -> None:
     assert profile["monitorConfig"]["intervalInSeconds"] == 10
     assert (profile["monitorConfig"]["protocol"], profile["monitorConfig"]["path"]) == ("HTTPS", "/healthz")
     assert [endpoint["weight"] for endpoint in profile["endpoints"]] == [100, 1]  # Traffic Manager knows no zero
-    clients = front.one("RecordSet", f"clients-{NAMES[0]}")
-    assert (clients["relativeRecordSetName"], clients["recordType"]) == ("api", "CNAME")
+    for name, label in zip(NAMES, ("api", "globex"), strict=True):
+        clients = front.one("RecordSet", f"clients-{name}")
+        assert (clients["relativeRecordSetName"], clients["recordType"]) == (label, "CNAME")
 
 
 def test_names_are_proved_and_certified(front: Recorder) -> None:
-    domain = front.one("cdn:AFDCustomDomain")
-    assert domain["tlsSettings"] == {"certificateType": "ManagedCertificate", "minimumTlsVersion": "TLS12"}
-    proof = front.one("RecordSet", f"text-_dnsauth.{NAMES[0]}")
-    assert proof["relativeRecordSetName"] == "_dnsauth.api"
-    assert proof["txtRecords"] == [{"value": ["token"]}]
+    for name, label in zip(NAMES, ("api", "globex"), strict=True):
+        domain = front.one("cdn:AFDCustomDomain", f"domain-{name}")
+        assert domain["tlsSettings"] == {"certificateType": "ManagedCertificate", "minimumTlsVersion": "TLS12"}
+        proof = front.one("RecordSet", f"text-_dnsauth.{name}")
+        assert proof["relativeRecordSetName"] == f"_dnsauth.{label}"
+        assert proof["txtRecords"] == [{"value": ["token"]}]

@@ -5,6 +5,7 @@ import pytest
 from infra.clouds.gcp.ingress import ORIGIN_NAME, Origin
 from infra.config import StackSettings
 from infra.front.gcp import GcpFront, GcpFrontArgs
+from tenants import Tenant
 from tests.infra.clouds.gcp.recording import PROJECT, Recorder, record, settings
 
 STACK = StackSettings.model_validate(
@@ -117,3 +118,18 @@ def test_certificates_are_proved_by_dns_for_the_clients_name_and_the_fronts_own(
     assert zone["dnsName"] == "gcp.models.example.com."
     assert zone["dnssecConfig"]["state"] == "on"
     assert {record["type"] for record in front.of("RecordSet").values()} == {"A", "AAAA", "CNAME"}
+
+
+def test_a_tenant_s_own_name_has_a_certificate() -> None:
+    tenant = Tenant(name="globex", stacks=("gcp-europe-west4", "azure-westeurope"), domain="gx.models.example.com")
+    made = front_with(tenants=(tenant,))
+    certificates = {
+        name: one["managed"]["domains"]
+        for name, one in made.of("gcp:certificatemanager/certificate:Certificate").items()
+    }
+    assert certificates == {
+        "clients": ["api.models.example.com"],
+        "name-gx": ["gx.models.example.com"],
+        "host": ["gcp.models.example.com"],
+    }
+    assert made.one("CertificateMapEntry", "name-gx")["hostname"] == "gx.models.example.com"
