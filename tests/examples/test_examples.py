@@ -1,4 +1,4 @@
-"""Examples are right: each file passes the checks that `fleet up` makes, with the tenants beside it."""
+"""Examples are right: each file passes the checks that `fleet up` makes, with the tenants beside it; programs run."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 
 from infra.config import StackKind, from_stack_file
 from tenants import TenantFolder
+from tests.infra.policy.judged import violations
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLDERS = sorted(folder for folder in EXAMPLES.iterdir() if folder.is_dir())
@@ -25,6 +26,18 @@ def test_every_tenant_is_hosted_by_a_stack_of_its_example(folder: Path) -> None:
     assert stacks
     for tenant in TenantFolder(folder).all():
         assert set(tenant.stacks) <= stacks
+
+
+@pytest.mark.parametrize(
+    ("example", "stack"),
+    [
+        ("smallest-region", "aws-eu-central-1"),
+        ("closed-network", "azure-germanywestcentral"),
+        ("three-cloud-production", "gcp-europe-west4"),
+    ],
+)
+def test_an_example_runs_and_keeps_to_the_policies(example: str, stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert violations(stack, monkeypatch, folder=EXAMPLES / example) == []
 
 
 def test_the_readme_lists_every_example() -> None:

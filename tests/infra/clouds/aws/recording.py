@@ -12,9 +12,10 @@ from tests.infra import recording
 
 ZONES = ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d"]
 PREFIX_LISTS = {
-    "com.amazonaws.us-east-1.s3": ["52.216.0.0/15", "3.5.0.0/19"],
-    "com.amazonaws.global.cloudfront.origin-facing": ["130.176.0.0/16"],
+    "s3": ["52.216.0.0/15", "3.5.0.0/19"],
+    "origin-facing": ["130.176.0.0/16"],
 }
+"""By the end of their names, which begin with the Region's."""
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Recorder(recording.Recorder):
             case "aws:ec2/getAmi:getAmi":
                 return {"id": "ami-0123456789abcdef0"}, []
             case "aws:ec2/getManagedPrefixList:getManagedPrefixList":
-                entries = [{"cidr": cidr, "description": ""} for cidr in PREFIX_LISTS[args.args["name"]]]
+                entries = [{"cidr": cidr, "description": ""} for cidr in PREFIX_LISTS[args.args["name"].split(".")[-1]]]
                 return {"id": "pl-3b927c52", "name": args.args["name"], "entries": entries}, []
         raise AssertionError(args.token)
 
