@@ -222,7 +222,8 @@ class Engine:
                 raise KeyboardInterrupt
             done = Summary(view.changes, view.duration_s, view.steps, tuple(view.findings))
             if process.returncode != 0:
-                said = "\n".join(f"  {line}" for line in view.problems or printed[-20:])
+                told = view.problems or (_killed(-process.returncode) if process.returncode < 0 else printed[-20:])
+                said = "\n".join(f"  {line}" for line in told)
                 raise UpdateFailedError(f"{operation} of {stack} failed:\n{said}", done)
             return done
 
@@ -242,6 +243,15 @@ class Engine:
         if process.returncode != 0:
             raise UpdateFailedError(f"`pulumi {' '.join(arguments)}` failed:\n{(errors or printed).strip()}")
         return printed
+
+
+def _killed(number: int) -> list[str]:
+    """Tell what became of an engine that a signal has ended: what it printed last says nothing of that."""
+    by = signal.Signals(number).name
+    return [
+        f"the engine was ended by {by} ({signal.strsignal(number)}): by somebody, or by a machine without memory",
+        "what it was making may be there: the same command again finds out, and goes on",
+    ]
 
 
 def _communicate(process: "subprocess.Popen[str]", stdin: str | None) -> tuple[str, str]:
