@@ -35,7 +35,7 @@ class Vulnerability:
 
 
 def audit(name: str, *, service: str = "pypi") -> list[Vulnerability]:
-    """Look up the packages that uv.lock pins for an image.
+    """Look up the packages that uv.lock pins for an image; one without any has nothing to look up here.
 
     Args:
         name: Of the image.
@@ -45,7 +45,9 @@ def audit(name: str, *, service: str = "pypi") -> list[Vulnerability]:
         AuditError: the service can't be reached, or knows none of the packages; nothing is said about the image then.
         DependenciesError: uv.lock can't be read.
     """
-    wanted = dependencies.requirements(recipe_of(name).dependency_group, cpu=False)
+    wanted = recipe_of(name).locked_packages(cpu=False)
+    if not wanted:
+        return []  # Debian's packages alone: a registry's own scanner knows them by the image's list
     with tempfile.TemporaryDirectory(prefix="modelfleet-audit-") as scratch:
         listed = Path(scratch) / "requirements.txt"
         listed.write_text(wanted, encoding="utf-8")

@@ -1,16 +1,14 @@
 """The image that ours start from: Python, its libraries, certificates and time zones, without shell or package manager.
 
 It is taken from a registry by digest where one is configured (``$MODELFLEET_IMAGE_BASE``, or ``base=``), and made from
-Debian's packages otherwise, so that a machine without any registry builds the same images. The packages come from the
-mirror that this machine's apt uses. Only what a Python program needs to run is taken out of them, by a list of what
-stays, so a new dependency of a package doesn't slip in a shell.
+Debian's packages otherwise, so that a machine without any registry builds the same images. Only what a Python program
+needs to run is taken out of them, by a list of what stays, so a new dependency of a package doesn't slip in a shell.
 """
 
 import hashlib
 import os
 import re
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,12 +19,12 @@ from typing import IO
 
 from filelock import FileLock
 
-from toolchain.images import oci_layout
+from toolchain.images import debian, oci_layout
+from toolchain.images.debian import STATUS, SUITE
 from toolchain.images.errors import BaseImageError
 from toolchain.locations import cache_dir
 
 BASE_VARIABLE = "MODELFLEET_IMAGE_BASE"
-SUITE = "bookworm"
 USER_ID = 65532
 _PACKAGES = ("ca-certificates", "libpython3.11-stdlib", "libstdc++6", "netbase", "python3-minimal", "tzdata")
 # The registry of a base is asked whether it is there; a closed network often drops packets instead of refusing.
@@ -34,11 +32,6 @@ _PROBE_TIMEOUT_S = 5.0
 _PINNED = re.compile(r"^(?P<host>[^/@]+)/[^@]+@sha256:[0-9a-f]{64}$")
 _CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
-# Scanners read which packages an image holds from dpkg's status file, which extracting alone doesn't write.
-_RECORD_PACKAGES = (
-    'for deb in "$1"/var/cache/apt/archives/*.deb; do dpkg-deb --field "$deb" '
-    '&& printf "Status: install ok installed\\n\\n"; done > "$1"/var/lib/dpkg/status'
-)
 # A read-only container can't keep compiled modules: without these each start would compile the standard library.
 # A fixed hash seed keeps the order of sets, and one process the order of files: the same bytes each time.
 _COMPILE_LIBRARY = (
@@ -114,7 +107,8 @@ def obtain(base: str | None, *, epoch_s: int, say: Callable[[str], None]) -> Bas
     """Return the base to build from, made of Debian packages where none is configured and it isn't cached.
 
     Raises:
-        BaseImageError: the configured registry doesn't answer, or the packages can't be fetched or unpacked.
+        BaseImageError: the configured registry doesn't answer.
+        DebianPackagesError: the packages can't be fetched or unpacked.
     """
     reference = identity(base)
     if (pinned := _PINNED.match(reference)) is not None:
@@ -147,34 +141,14 @@ def _probe(host: str, reference: str) -> None:
 
 
 def _recipe_key() -> str:
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    made_by = (Path(__file__), Path(debian.__file__))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in made_by)).hexdigest()[:16]
 
 
 def _make(scratch: Path, layout: Path, *, epoch_s: int, say: Callable[[str], None]) -> None:
-    if shutil.which("mmdebstrap") is None:
-        raise BaseImageError(
-            "mmdebstrap is missing: apt-get install mmdebstrap (or name a base in a registry, see docs)"
-        )
     say(f"making the base image from Debian {SUITE} packages")
     everything = scratch / "packages.tar"
-    command = [
-        "mmdebstrap", "--mode=root", "--variant=extract", "--format=tar", f"--include={','.join(_PACKAGES)}",
-        f"--aptopt={_apt_options(scratch)}",
-        f"--extract-hook={_RECORD_PACKAGES}",
-        f"--extract-hook={_COMPILE_LIBRARY}",
-        SUITE, str(everything),
-    ]  # fmt: skip
-    sources = _sources()
-    if sources:
-        listed = scratch / "sources.list"
-        listed.write_text(sources)
-        command.append(str(listed))
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch_s), "TMPDIR": str(scratch), "LC_ALL": "C.UTF-8"}
-    made = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    if made.returncode:
-        raise BaseImageError(f"mmdebstrap could not make the base image: {made.stderr.strip()[-1500:]}")
+    debian.extract(_PACKAGES, everything, epoch_s=epoch_s, hooks=[_COMPILE_LIBRARY])
     chosen = scratch / "root.tar"
     with tarfile.open(everything) as packages, tarfile.open(chosen, "w", format=tarfile.PAX_FORMAT) as root:
         for entry, content in sorted(_chosen(packages), key=lambda pair: pair[0].name):
@@ -206,7 +180,7 @@ def _chosen(packages: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[byt
             yield entry, None
             continue
         data = content.read()
-        if entry.name == "var/lib/dpkg/status":
+        if entry.name == STATUS:
             data = _without_emptied(data)
         if entry.name.startswith("usr/share/ca-certificates/mozilla/"):
             certificates.append((entry.name, data))
@@ -238,32 +212,3 @@ def _without_emptied(status: bytes) -> bytes:
     entries = [entry for entry in re.split(r"\n\n+", status.decode()) if entry.strip()]
     kept = [e for e in entries if (m := re.match(r"Package: (\S+)", e)) is None or m[1] not in _EMPTIED_PACKAGES]
     return ("\n\n".join(sorted(kept)) + "\n").encode()
-
-
-def _sources() -> str:
-    """Return the lines of this machine's own mirror for the suite; none where it runs another distribution."""
-    if shutil.which("apt-get") is None:
-        return ""
-    listing = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(CREATED_BY)|$(ORIGIN)|$(SITE)|$(RELEASE)|$(COMPONENT)"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    lines = set()
-    for line in listing.splitlines():
-        kind, origin, site, release, component = line.split("|")
-        if kind == "Packages" and origin == "Debian" and component == "main" and release.partition("-")[0] == SUITE:
-            lines.add(f"deb {site} {release} main\n")
-    # Without the suite itself (only its updates, say) the default mirror is the better choice.
-    return "".join(sorted(lines)) if any(f" {SUITE} main" in line for line in lines) else ""
-
-
-def _apt_options(scratch: Path) -> Path:
-    """Write this machine's proxy and certificate settings where mmdebstrap's own apt, which reads none, finds them."""
-    options = scratch / "apt.conf"
-    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=False).stdout
-    wanted = ("Acquire::http::", "Acquire::https::", "Acquire::Retries", "Acquire::ForceIPv4")
-    lines = [line for line in dump.splitlines() if line.startswith(wanted)]
-    options.write_text("".join(f"{line}\n" for line in lines))
-    return options

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from toolchain.errors import DiskFullError
-from toolchain.images import base_image, dependencies, kernels, oci_layout
+from toolchain.images import base_image, debian_program, dependencies, kernels, oci_layout
 from toolchain.images.buildah import BuildahBuilder
 from toolchain.images.buildx import BuildxBuilder
 from toolchain.images.image_builder import ImageBuild, ImageBuilder, choose_builder
@@ -36,7 +36,7 @@ class BuiltImage:
     """An image on this disk.
 
     Attributes:
-        name: ``server`` or ``gateway``.
+        name: folder under ``images/``.
         reference: what a pod names: ``modelfleet.local/server@sha256:…``, by the digest of the manifest.
         digest: the manifest's digest, ``sha256:…``; the same in every registry that the image is pushed to.
         archive: an OCI archive, fit for ``ctr images import``; the image keeps ``reference`` as its name there.
@@ -67,7 +67,7 @@ def build(
     Two calls for the same sources at the same time build once; one that was killed leaves nothing in the way.
 
     Args:
-        name: ``server`` or ``gateway``.
+        name: folder under ``images/``.
         base: a base image in a registry by digest; without it the configured one, or one made from Debian packages.
         accelerator: what a model server computes on.
         on_progress: is told each step, one line each.
@@ -142,7 +142,14 @@ def _build(
     """Build into ``scratch/result``."""
     epoch_s = source_date_epoch()
     base_found = base_image.obtain(base, epoch_s=epoch_s, say=say)
-    packages, packages_key = dependencies.install(recipe.dependency_group, cpu=accelerator is Accelerator.CPU, say=say)
+    if recipe.program is None:
+        packages, key = dependencies.install(recipe.dependency_group, cpu=accelerator is Accelerator.CPU, say=say)
+        programs = b"".join(program.read_bytes() for program in recipe.install_programs)
+        contexts = {"packages-tree": packages}
+        arguments = {"PACKAGES_KEY": hashlib.sha256(key.encode() + programs).hexdigest()}
+    else:
+        contexts = {"program-tree": debian_program.obtain(recipe.program, epoch_s=epoch_s, say=say)}
+        arguments = {}
     context = scratch / "context"
     for relative, path in recipe.files():
         target = context / relative
@@ -152,7 +159,6 @@ def _build(
     kernels.add_to(context, say=say)
     if builder is None:
         builder = BuildahBuilder() if choose_builder() == "buildah" else BuildxBuilder()
-    programs = b"".join(program.read_bytes() for program in recipe.install_programs)
     layout = scratch / "layout"
     builder.build(
         ImageBuild(
@@ -161,12 +167,8 @@ def _build(
             context=context,
             base=base_found,
             epoch_s=epoch_s,
-            named_contexts={"packages-tree": packages},
-            arguments={
-                "PACKAGES_KEY": hashlib.sha256(packages_key.encode() + programs).hexdigest(),
-                "SOURCE_DIGEST": sources,
-                "VERSION": _version(),
-            },
+            named_contexts=contexts,
+            arguments={**arguments, "SOURCE_DIGEST": sources, "VERSION": _version()},
         ),
         layout,
         say=say,

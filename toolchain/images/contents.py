@@ -19,7 +19,8 @@ from toolchain.images import oci_layout
 from toolchain.images.built_image import BuiltImage
 from toolchain.images.errors import ArchiveError, BuilderMissingError
 
-_STATUS = "var/lib/dpkg/status"
+# The list of all packages, and entries of those that were added one by one.
+_STATUS = re.compile(r"var/lib/dpkg/status(\.d/[^/]+)?")
 _METADATA = re.compile(r"(^|/)[^/]+\.dist-info/METADATA$")
 # Packages that another one brings inside itself, as setuptools does, lie deeper.
 _INSTALLED = re.compile(r"^opt/modelfleet/site-packages/[^/]+\.dist-info/METADATA$")
@@ -86,7 +87,7 @@ def read_contents(image: BuiltImage) -> ImageContents:
                         programs.add(name)
                     if entry.isfile() and entry.mode & _SET_ID:
                         set_id.add(name)
-                    if entry.isfile() and (name == _STATUS or _METADATA.search(name)):
+                    if entry.isfile() and (_STATUS.fullmatch(name) or _METADATA.search(name)):
                         packages.update(_packages(name, tar.extractfile(entry)))
         config = oci_layout.read_config(layout, manifest)["config"]
     sizes = tuple(layer.size_bytes for layer in manifest.layers)
@@ -117,7 +118,7 @@ def opened_layer(blob: Path, media_type: str) -> Generator[tarfile.TarFile]:
 
 def _packages(name: str, content: IO[bytes] | None) -> Iterator[Package]:
     text = b"" if content is None else content.read()
-    if name == _STATUS:
+    if _STATUS.fullmatch(name):
         for paragraph in re.split(r"\n\n+", text.decode().strip()):
             fields = dict(re.findall(r"^(Package|Version): (\S+)$", paragraph, re.MULTILINE))
             if len(fields) == 2:

@@ -19,6 +19,10 @@ class BaseImageError(ImageError):
     """The base image can't be fetched, or can't be made on this machine."""
 
 
+class DebianPackagesError(ImageError):
+    """Debian packages can't be fetched, or can't be unpacked on this machine."""
+
+
 class DependenciesError(ImageError):
     """The locked Python packages of an image could not be installed."""
 

@@ -9,7 +9,7 @@ from toolchain.images.contents import ImageContents
 from toolchain.images.recipe import recipe_of
 from toolchain.images.sbom import check_locked
 
-# Beside the interpreter nothing runs: with a shell or a package manager, a fault in our code is a foothold.
+# The base's. Beside it only what the image is for runs: with a shell or a package manager, a fault is a foothold.
 _PROGRAMS = frozenset({"usr/bin/python3", "usr/bin/python3.11"})
 _NUMERIC_USER = re.compile(r"[1-9][0-9]*:[1-9][0-9]*")
 # In every CUDA build of torch, and in no image for CPUs; its name ends with the CUDA major or nothing.
@@ -44,9 +44,11 @@ def _user(_: BuiltImage, contents: ImageContents) -> Iterator[str]:
         yield f"runs as {user or 'root'!r}: `runAsNonRoot` needs a number, such as USER 65532:65532"
 
 
-def _programs(_: BuiltImage, contents: ImageContents) -> Iterator[str]:
-    if strange := [name for name in contents.programs if name not in _PROGRAMS]:
-        yield f"holds programs beside the interpreter: {', '.join(strange)}: leave out the package that brings them"
+def _programs(image: BuiltImage, contents: ImageContents) -> Iterator[str]:
+    good = {*_PROGRAMS, recipe_of(image.name).entry_point.lstrip("/")}
+    if strange := [name for name in contents.programs if name not in good]:
+        told = f"holds programs beside {' and '.join(sorted(good))}: {', '.join(strange)}"
+        yield f"{told}: leave out the package that brings them"
 
 
 def _set_id(_: BuiltImage, contents: ImageContents) -> Iterator[str]:
@@ -54,9 +56,9 @@ def _set_id(_: BuiltImage, contents: ImageContents) -> Iterator[str]:
         yield f"holds files that run as their owner: {', '.join(contents.set_id)}: clear the bit, or leave them out"
 
 
-def _start(_: BuiltImage, contents: ImageContents) -> Iterator[str]:
+def _start(image: BuiltImage, contents: ImageContents) -> Iterator[str]:
     entry = contents.config.get("Entrypoint") or []
-    if entry[:1] != ["/usr/bin/python3"]:
+    if entry[:1] != [recipe_of(image.name).entry_point]:
         yield f"starts {entry or 'nothing'}: one process, by ENTRYPOINT in its list form, without a shell"
     if "Healthcheck" in contents.config:
         yield "has a HEALTHCHECK, which Kubernetes doesn't read: probes stand in the Deployment"

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from toolchain.images import base_image, dependencies
+from toolchain.images.debian_program import DebianProgram
 from toolchain.images.errors import UnknownImageError
 from toolchain.locations import clone_dir
 
@@ -22,6 +23,7 @@ _RECIPE = "1"
 DEFAULT_EPOCH_S = 1735689600
 # Programs of this package whose output is in the image; the ones that only move it about don't count.
 _MAKERS = ("base_image.py", "cpu_torch.py", "dependencies.py", "elf.py", "elf_pack.py", "stub_library.py")
+_INTERPRETER = "/usr/bin/python3"
 _NOT_SOURCE = ("__pycache__", ".pyc", ".so", ".tmp")
 
 
@@ -32,13 +34,15 @@ class Accelerator(StrEnum):
     CUDA = "cuda"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImageRecipe:
-    """One image: its packages from uv.lock, and its own code."""
+    """One image: a program of ours with its packages from uv.lock, or one of Debian's."""
 
     name: str
-    dependency_group: str
-    sources: tuple[str, ...]
+    # Of uv.lock; empty for a program that isn't ours.
+    dependency_group: str = ""
+    sources: tuple[str, ...] = ()
+    program: DebianProgram | None = None
     # Room that a build needs, measured: the trees of packages, two layers of them, and the archive.
     needed_bytes: int
     # What a node pulls, compressed, at most: `fleet image check` refuses more.
@@ -52,7 +56,25 @@ class ImageRecipe:
     @property
     def install_programs(self) -> tuple[Path, ...]:
         """What lays out the packages in a build stage, and proves that they work."""
+        if not self.dependency_group:
+            return ()
         return clone_dir() / "images" / "install.py", self.containerfile.parent / "proof.py"
+
+    @property
+    def entry_point(self) -> str:
+        """The program that a container of it starts."""
+        return _INTERPRETER if self.program is None else f"/{self.program.path}"
+
+    def locked_packages(self, *, cpu: bool) -> str:
+        """Return its pinned and hashed Python packages, as a requirements file; empty where it holds none.
+
+        Args:
+            cpu: leave out what only a GPU needs.
+
+        Raises:
+            DependenciesError: uv can't make them of uv.lock.
+        """
+        return dependencies.requirements(self.dependency_group, cpu=cpu) if self.dependency_group else ""
 
     def files(self) -> Iterator[tuple[str, Path]]:
         """Yield (path in the build context, path here) of each file that goes into the build, in a fixed order."""
@@ -88,6 +110,14 @@ RECIPES = {
             dependency_group="gateway",
             sources=("service/__init__.py", "service/gateway", "service/web"),
             needed_bytes=600_000_000,
+            largest_bytes=50_000_000,
+        ),
+        # Debian's, not built from its Go module: its modules and packages are some minutes of a first `make up`, and
+        # what a release asks it (rates and sums) hasn't changed since.
+        ImageRecipe(
+            name="prometheus",
+            program=DebianProgram("prometheus", "usr/bin/prometheus"),
+            needed_bytes=800_000_000,
             largest_bytes=50_000_000,
         ),
     )
@@ -140,7 +170,9 @@ def source_digest(name: str, *, base: str | None = None, accelerator: Accelerato
     add("epoch", str(source_date_epoch()).encode())
     add("accelerator", accelerator.encode())
     add("base", base_image.identity(base).encode())
-    add("packages", dependencies.requirements(recipe.dependency_group, cpu=accelerator is Accelerator.CPU).encode())
+    add("packages", recipe.locked_packages(cpu=accelerator is Accelerator.CPU).encode())
+    if recipe.program is not None:
+        add("program", recipe.program.identity.encode())
     for relative, path in recipe.files():
         add(relative, path.read_bytes())
     here = Path(__file__).parent

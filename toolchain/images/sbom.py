@@ -9,7 +9,6 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from toolchain.images import dependencies
 from toolchain.images.built_image import BuiltImage
 from toolchain.images.contents import ImageContents, Package, normalized
 from toolchain.images.errors import ArchiveError
@@ -75,7 +74,7 @@ def check_locked(image: BuiltImage, contents: ImageContents) -> None:
         ArchiveError: it holds another one: it was not built from this checkout's lock.
         DependenciesError: uv.lock can't be read.
     """
-    wanted = dependencies.requirements(recipe_of(image.name).dependency_group, cpu=False)
+    wanted = recipe_of(image.name).locked_packages(cpu=False)
     # One package may be pinned at several versions, each for some Pythons.
     pinned = {(normalized(name), version) for name, version in re.findall(r"^([\w.-]+)==(\S+)", wanted, re.MULTILINE)}
     strange = [

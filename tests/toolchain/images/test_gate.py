@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,8 @@ def test_each_rule_of_how_it_starts(make: Make, config: dict[str, Any], text: st
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        ("bin/sh", "programs beside the interpreter: bin/sh"),
-        ("usr/bin/apt-get", "programs beside the interpreter: usr/bin/apt-get"),
+        ("bin/sh", "programs beside usr/bin/python3 and usr/bin/python3.11: bin/sh"),
+        ("usr/bin/apt-get", "programs beside usr/bin/python3 and usr/bin/python3.11: usr/bin/apt-get"),
         ("setuid:opt/tool", "files that run as their owner: opt/tool"),
     ],
 )
@@ -77,7 +78,7 @@ def test_each_rule_of_what_is_in_it(make: Make, file: str, text: str) -> None:
 
 def test_one_that_has_grown_is_told_by_how_much(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     image = make()
-    small = type("Recipe", (), {"largest_bytes": image.size_bytes - 1, "dependency_group": "gateway"})()
+    small = replace(recipe_of("gateway"), largest_bytes=image.size_bytes - 1)
     monkeypatch.setattr("toolchain.images.gate.recipe_of", lambda _: small)
     (found,) = told(image)
     assert "MB at most" in found
@@ -105,6 +106,24 @@ def test_contents_are_read_from_the_layers(make: Make) -> None:
         Package("pypi", "brought", "2.0", "MIT", bundled=True),
         Package("pypi", "typing-thing", "1.0", "MIT"),
     )
+
+
+def test_a_program_that_is_not_ours_is_the_one_that_starts(make: Make) -> None:
+    files = {
+        **FILES,
+        "usr/bin/prometheus": "",
+        "var/lib/dpkg/status.d/prometheus": "Package: prometheus\nVersion: 2.42\n",
+    }
+    config = {**CONFIG, "Entrypoint": ["/usr/bin/prometheus"]}
+    image = replace(make(files, config), name="prometheus")
+    assert Package("deb", "prometheus", "2.42") in read_contents(image).packages
+    # One of Debian's alone has no locked packages: those that the tiny image brings are strangers.
+    with pytest.raises(ArchiveError, match="doesn't pin"):
+        told(image)
+    bare = {name: content for name, content in files.items() if not name.startswith(PYTHON)}
+    assert told(replace(make(bare, config), name="prometheus")) == []
+    (found,) = told(make(FILES, config))
+    assert found.startswith("starts ['/usr/bin/prometheus']")
 
 
 # What SPDX 2.3's own schema asks of a document and a package, as far as this one uses it.

@@ -14,7 +14,7 @@ BASE = "registry.example/python@sha256:" + "ab" * 32
 
 
 def test_an_unknown_image_is_told_which_there_are() -> None:
-    with pytest.raises(UnknownImageError, match="gateway, server"):
+    with pytest.raises(UnknownImageError, match="gateway, prometheus, server"):
         recipe.source_digest("sever")
 
 
@@ -31,10 +31,11 @@ def test_each_input_changes_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
         recipe.source_digest("server"),
         recipe.source_digest("server", accelerator=recipe.Accelerator.CUDA),
         recipe.source_digest("gateway", base=BASE),
+        recipe.source_digest("prometheus"),
     }
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
     digests.add(recipe.source_digest("gateway"))
-    assert len(digests) == 5
+    assert len(digests) == 6
 
 
 def test_a_changed_source_file_changes_the_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,10 +80,14 @@ def test_an_image_holds_every_package_of_ours_that_it_imports(name: str) -> None
 
 @pytest.mark.parametrize("name", sorted(recipe.RECIPES))
 def test_a_containerfile_runs_as_nobody_in_particular_and_starts_one_program(name: str) -> None:
-    text = recipe.recipe_of(name).containerfile.read_text()
+    made = recipe.recipe_of(name)
+    text = made.containerfile.read_text()
     assert "USER 65532:65532" in text
-    assert f'ENTRYPOINT ["/usr/bin/python3", "-m", "service.{name}"]' in text
-    assert (clone_dir() / "service" / name / "__main__.py").exists()
+    if made.program is None:
+        assert f'ENTRYPOINT ["{made.entry_point}", "-m", "service.{name}"]' in text
+        assert (clone_dir() / "service" / name / "__main__.py").exists()
+    else:
+        assert f'ENTRYPOINT ["{made.entry_point}"]' in text
 
 
 def _our_imports(path: Path) -> set[str]:
