@@ -11,7 +11,7 @@ from fleet import console
 from fleet.engine import Engine
 from fleet.tunnel import TunnelError, TunnelRecords
 from fleet.tunnel.reach import tunnel_of
-from infra.clouds.names import NAMESPACE
+from infra.clouds.names import NAMESPACE, PROMETHEUS
 from release.errors import RegionError
 from release.gate.check import ClusterState, PodTrouble, Workload
 from toolchain.kubernetes_provider.api_client import ApiClient
@@ -35,6 +35,8 @@ TROUBLES: Final = frozenset(
 )
 """Why the kubelet lets a container wait that won't come by itself (Kubernetes' pkg/kubelet/images/types.go and
 pkg/kubelet/kuberuntime/kuberuntime_container.go)."""
+_SERVES: Final = f"app.kubernetes.io/name!={PROMETHEUS}"
+"""What a release is judged by. Prometheus is no part of one: without it the gate has its own requests left."""
 _REVISION: Final = "deployment.kubernetes.io/revision"
 _MESSAGE_LIMIT: Final = 300
 _GPU: Final = "nvidia.com/gpu"
@@ -59,8 +61,8 @@ class RegionCluster:
 
         async def read(client: ApiClient) -> ClusterState:
             deployments, pods, nodes = await asyncio.gather(
-                client.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"),
-                client.get(f"/api/v1/namespaces/{NAMESPACE}/pods"),
+                client.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments", labelSelector=_SERVES),
+                client.get(f"/api/v1/namespaces/{NAMESPACE}/pods", labelSelector=_SERVES),
                 client.get("/api/v1/nodes"),
             )
             capacity = {node["metadata"]["name"]: _gpus(node) for node in nodes["items"]}
@@ -123,7 +125,7 @@ class RegionCluster:
         """
 
         async def read(client: ApiClient) -> Mapping[str, Any]:
-            return await client.get(f"/api/v1/namespaces/{NAMESPACE}/pods")
+            return await client.get(f"/api/v1/namespaces/{NAMESPACE}/pods", labelSelector=_SERVES)
 
         started = [
             datetime.fromisoformat(pod["status"]["startTime"])

@@ -7,7 +7,7 @@ import pulumi
 
 from infra.account import create_account
 from infra.clouds import create_region
-from infra.cluster import Gateway, Isolation, Serving, Tenancy
+from infra.cluster import Gateway, Isolation, Monitoring, Serving, Tenancy
 from infra.config import Phase, SettingsError, StackKind, StackSettings, from_pulumi
 from infra.front import create_front
 from infra.state import create_state
@@ -54,12 +54,14 @@ def serve_region(settings: StackSettings) -> None:
     isolation = Isolation("isolation", region=region)
     serving = Serving("serving", region=region, isolation=isolation, settings=settings)
     gateway = Gateway("gateway", region=region, isolation=isolation, serving=serving, settings=settings)
+    monitoring = Monitoring("monitoring", region=region, isolation=isolation, settings=settings)
     tenancies = {
         tenant.name: Tenancy(tenant, region=region, isolation=isolation).namespace for tenant in settings.tenants
     }
     pulumi.export("endpoint", gateway.endpoint)
     pulumi.export("apiKeys", pulumi.Output.secret(gateway.keys))
     pulumi.export("tenants", tenancies)
+    pulumi.export("prometheus", monitoring.service)
 
 
 try:

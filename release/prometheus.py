@@ -1,4 +1,6 @@
-"""What the servers measured, from Prometheus' HTTP API: one value for each window, so that windows can be compared.
+"""What gateway and servers measured, from Prometheus' HTTP API: one value a window, so that windows can be compared.
+
+Errors are the gateway's, as clients got them: a server that is gone counts none. Times and tokens are the servers'.
 
 https://prometheus.io/docs/prometheus/latest/querying/api/. Windows don't overlap (the step is the range), so that
 values are as independent as the load itself.
@@ -14,13 +16,14 @@ from release.errors import RegionError
 
 PROMETHEUS: Final = "prometheus"
 WINDOW_S: Final = 30
-"""Two scrapes of the usual 15 s: the least that `increase` can take."""
+"""Two scrapes of 15 s, the longest pause that a region's may have (`monitoring.scrapeS`): the least that `increase` can
+take."""
 
 Ask = Callable[[str, Mapping[str, str]], Mapping[str, Any]]
 """Asks an endpoint (`query_range`) with parameters, gives the decoded answer; raises RegionError where none comes."""
 
 _PREFIX: Final = "modelfleet_"
-_API: Final = 'path=~"/v1/.*"'
+_API: Final = 'route=~"/v1/.*"'
 
 
 class Prometheus:
@@ -34,13 +37,13 @@ class Prometheus:
         self._ask = ask
 
     def samples(self, since: datetime, until: datetime) -> Samples:
-        """Give how the region's servers answered between two times, one value a window of 30 s.
+        """Give how the region answered between two times, one value a window of 30 s.
 
         Raises:
             RegionError: no answer, or not one of Prometheus.
         """
-        requests = self._total(f"{_PREFIX}http_requests_total{{{_API}}}", since, until)
-        errors = self._total(f'{_PREFIX}http_requests_total{{{_API},status=~"5.."}}', since, until)
+        requests = self._total(f"{_PREFIX}gateway_requests_total{{{_API}}}", since, until)
+        errors = self._total(f'{_PREFIX}gateway_requests_total{{{_API},status=~"5.."}}', since, until)
         return Samples(
             requests=round(requests),
             errors=min(round(errors), round(requests)),

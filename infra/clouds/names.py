@@ -13,6 +13,9 @@ GATEWAY_ACCOUNT = "gateway"
 TENANT_ACCOUNT = "tenant"
 """The service account in each tenant's namespace: it reaches the tenant's own data."""
 
+PROMETHEUS = "prometheus"
+"""The region's own Prometheus: its Deployment and its Service."""
+
 
 def tenant_namespace(tenant: str) -> str:
     """The namespace of a tenant's pods; also the name of its priority class."""

@@ -19,6 +19,23 @@ from infra.plugin import Certificate
 
 
 @dataclass(frozen=True)
+class ApiCallers:
+    """Where the API server's own connections to pods come from.
+
+    By them (`services/proxy`) whoever may use the API reaches a Service without a way into the network. Those from a
+    pod's own node need no rule (kubernetes.io/docs/concepts/services-networking/network-policies), so that there is
+    nothing to name where the API server runs there.
+
+    Attributes:
+        ranges: Of its network interfaces.
+        agents: Labels of the pods in kube-system that connect on its behalf.
+    """
+
+    ranges: tuple[str, ...] = ()
+    agents: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Cluster:
     """A Kubernetes cluster and how to talk to it.
 
@@ -27,11 +44,13 @@ class Cluster:
         kubeconfig: An administrator's kubeconfig; secret.
         lifetime: The resource whose deletion takes all that is inside along, for `deleted_with`; None where the
             cluster is not ours to delete.
+        callers: Who speaks to pods for the API server.
     """
 
     provider: k8s.Provider
     kubeconfig: pulumi.Output[str]
     lifetime: pulumi.Resource | None
+    callers: ApiCallers = ApiCallers()
 
 
 @dataclass(frozen=True)
@@ -129,10 +148,12 @@ class Registry:
     Attributes:
         server: Reference of the model server's image (`name@sha256:…`).
         gateway: Reference of the gateway's image.
+        prometheus: Reference of Prometheus' image; None where the region has none.
     """
 
     server: pulumi.Output[str]
     gateway: pulumi.Output[str]
+    prometheus: pulumi.Output[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from infra.cluster.gateway import Gateway
 from infra.cluster.isolation import Isolation
+from infra.cluster.monitoring import Monitoring
 from infra.cluster.serving import Serving
 from infra.cluster.tenancy import Tenancy
 
-__all__ = ["Gateway", "Isolation", "Serving", "Tenancy"]
+__all__ = ["Gateway", "Isolation", "Monitoring", "Serving", "Tenancy"]

@@ -6,6 +6,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.clouds.egress import Destination
+from infra.clouds.region import ApiCallers
 from infra.cluster.hardening import selector
 
 _DNS_PORT = 53
@@ -77,3 +78,15 @@ def to_name_service() -> k8s.networking.v1.NetworkPolicyEgressRuleArgs:
         ],
         ports=[port(_DNS_PORT, "UDP"), port(_DNS_PORT)],
     )
+
+
+def api_callers(callers: ApiCallers) -> list[k8s.networking.v1.NetworkPolicyPeerArgs]:
+    """The peers that speak for the API server; none where that is the pod's own node."""
+    ranges = blocks(callers.ranges) if callers.ranges else []
+    if not callers.agents:
+        return ranges
+    agents = k8s.meta.v1.LabelSelectorArgs(match_labels=dict(callers.agents))
+    return [
+        *ranges,
+        k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=namespace("kube-system"), pod_selector=agents),
+    ]

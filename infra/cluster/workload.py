@@ -55,10 +55,17 @@ class Mount:
         return cls(name, path, k8s.core.v1.VolumeArgs(name=name, csi=source))
 
     @classmethod
-    def claim(cls, name: str, path: str, claim: pulumi.Input[str]) -> "Mount":
-        """A claim that the container only reads."""
-        source = k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim, read_only=True)
-        return cls(name, path, k8s.core.v1.VolumeArgs(name=name, persistent_volume_claim=source), claimed=True)
+    def config(cls, name: str, path: str, config_map: pulumi.Input[str]) -> "Mount":
+        """A ConfigMap as a folder."""
+        source = k8s.core.v1.ConfigMapVolumeSourceArgs(name=config_map, default_mode=0o440)
+        return cls(name, path, k8s.core.v1.VolumeArgs(name=name, config_map=source))
+
+    @classmethod
+    def claim(cls, name: str, path: str, claim: pulumi.Input[str], *, read_only: bool = True) -> "Mount":
+        """A claim, which the container only reads unless it is its own."""
+        source = k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim, read_only=read_only)
+        volume = k8s.core.v1.VolumeArgs(name=name, persistent_volume_claim=source)
+        return cls(name, path, volume, read_only=read_only, claimed=True)
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class Pod:
         image: Reference by digest.
         environment: Environment of the container.
         ports: Container ports by name.
-        probe_port: Name of the port that answers /readyz and /healthz.
+        probe_port: Name of the port that answers the probes.
         start_limit_s: Seconds that a start may take before the pod counts as failed.
         drain_timeout_s: Seconds that running requests have once the process was asked to end.
         cpu: CPU requested; there is no limit, so that an idle core is used.
@@ -77,6 +84,10 @@ class Pod:
         gpus: nvidia.com/gpu.
         mounts: Volumes.
         service_account: Name of the service account; None for the namespace's default.
+        arguments: Of the image's program.
+        ready_path: Where the probe port says that requests are taken.
+        alive_path: Where it says that the process need not be started again.
+        annotations: Of each pod; changed ones make new pods.
     """
 
     image: pulumi.Input[str]
@@ -90,6 +101,15 @@ class Pod:
     gpus: int = 0
     mounts: Sequence[Mount] = field(default_factory=tuple)
     service_account: pulumi.Input[str] | None = None
+    arguments: Sequence[str] = ()
+    ready_path: str = "/readyz"
+    alive_path: str = "/healthz"
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def writes_claim(self) -> bool:
+        """Whether it writes a volume that only one pod may have at a time."""
+        return any(mount.claimed and not mount.read_only for mount in self.mounts)
 
 
 class Workload(pulumi.ComponentResource):
@@ -131,11 +151,12 @@ class Workload(pulumi.ComponentResource):
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=replicas,
                 selector=own_pods,
-                strategy=k8s.apps.v1.DeploymentStrategyArgs(
-                    rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0)
-                ),
+                strategy=_strategy(pod),
                 template=k8s.core.v1.PodTemplateSpecArgs(
-                    metadata=k8s.meta.v1.ObjectMetaArgs(labels={**labels(name), **region.identity.pod_labels}),
+                    metadata=k8s.meta.v1.ObjectMetaArgs(
+                        labels={**labels(name), **region.identity.pod_labels},
+                        annotations=dict(pod.annotations) or None,
+                    ),
                     spec=k8s.core.v1.PodSpecArgs(
                         service_account_name=pod.service_account,
                         automount_service_account_token=False,
@@ -157,6 +178,14 @@ class Workload(pulumi.ComponentResource):
         self.register_outputs({})
 
 
+def _strategy(pod: Pod) -> k8s.apps.v1.DeploymentStrategyArgs:
+    if pod.writes_claim:
+        return k8s.apps.v1.DeploymentStrategyArgs(type="Recreate")
+    return k8s.apps.v1.DeploymentStrategyArgs(
+        rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0)
+    )
+
+
 def _container(name: str, pod: Pod) -> k8s.core.v1.ContainerArgs:
     gpus = {"nvidia.com/gpu": str(pod.gpus)} if pod.gpus else {}
 
@@ -172,7 +201,8 @@ def _container(name: str, pod: Pod) -> k8s.core.v1.ContainerArgs:
         name=name,
         image=pod.image,
         image_pull_policy="IfNotPresent",
-        env=[k8s.core.v1.EnvVarArgs(name=key, value=value) for key, value in pod.environment.items()],
+        args=list(pod.arguments) or None,
+        env=[k8s.core.v1.EnvVarArgs(name=key, value=value) for key, value in pod.environment.items()] or None,
         ports=[k8s.core.v1.ContainerPortArgs(name=key, container_port=port) for key, port in pod.ports.items()],
         resources=k8s.core.v1.ResourceRequirementsArgs(
             requests={"cpu": pod.cpu, "memory": pod.memory, **gpus}, limits={"memory": pod.memory, **gpus}
@@ -182,9 +212,9 @@ def _container(name: str, pod: Pod) -> k8s.core.v1.ContainerArgs:
             k8s.core.v1.VolumeMountArgs(name=mount.name, mount_path=mount.path, read_only=mount.read_only)
             for mount in pod.mounts
         ],
-        startup_probe=probe("/readyz", period_s=1, failures=pod.start_limit_s),
-        readiness_probe=probe("/readyz", period_s=2, failures=2),
-        liveness_probe=probe("/healthz", period_s=10, failures=6),
+        startup_probe=probe(pod.ready_path, period_s=1, failures=pod.start_limit_s),
+        readiness_probe=probe(pod.ready_path, period_s=2, failures=2),
+        liveness_probe=probe(pod.alive_path, period_s=10, failures=6),
         lifecycle=k8s.core.v1.LifecycleArgs(
             pre_stop=k8s.core.v1.LifecycleHandlerArgs(sleep=k8s.core.v1.SleepActionArgs(seconds=_ENDPOINT_LAG_S))
         ),

@@ -5,6 +5,7 @@ from infra.config.account import BudgetSettings, CiSettings, GuardRailSettings
 from infra.config.data import CacheSettings, DatabaseSettings, EncryptionSettings, StorageSettings
 from infra.config.front import CloudFrontSettings, FrontSettings, Routing
 from infra.config.load import from_pulumi, from_stack_file
+from infra.config.monitoring import MetricsVolume, MonitoringSettings
 from infra.config.network import ApiAccess, ApiSettings, IngressSettings, NatMode, NetworkSettings
 from infra.config.placement import Cloud, Phase, StackKind
 from infra.config.pools import CpuPoolSettings, CpuPoolsSettings, GpuPoolSettings, Replacement, Rung
@@ -43,7 +44,9 @@ __all__ = [
     "GuardRailSettings",
     "IngressSettings",
     "KubernetesSettings",
+    "MetricsVolume",
     "ModelSettings",
+    "MonitoringSettings",
     "NatMode",
     "NetworkSettings",
     "Phase",

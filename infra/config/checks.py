@@ -90,6 +90,12 @@ def _check_artifacts(settings: StackSettings) -> Iterator[Problem]:
                 (key, "image"),
                 "'build' is for local stacks: push the image (`fleet image push`) and name it by the digest printed",
             )
+    if settings.monitoring.enabled and settings.monitoring.image == BUILD:
+        yield Problem(
+            ("monitoring", "image"),
+            "'build' is for local stacks: push the image (`fleet image push REGISTRY prometheus`) and name it by the "
+            "digest printed, or say enabled: false",
+        )
     if settings.model.digest is None:
         yield Problem(
             ("model", "digest"),

@@ -20,7 +20,7 @@ def check_local(settings: StackSettings) -> Iterator[Problem]:
         yield Problem(
             ("host",), "host goes with kubeContext: the embedded cluster has an address of its own; remove host"
         )
-    if settings.kube_context and not settings.registry and BUILD in {settings.serving.image, settings.gateway.image}:
+    if settings.kube_context and not settings.registry and BUILD in _images(settings):
         yield Problem(
             (),
             "registry is missing: a cluster behind kubeContext pulls its images, so that 'build' needs a registry "
@@ -33,3 +33,9 @@ def check_local(settings: StackSettings) -> Iterator[Problem]:
             f"{settings.cluster.simulated_gpus}: lower it, or raise cluster.simulatedGpus (simulated, for rehearsing "
             "the scheduling only)",
         )
+
+
+def _images(settings: StackSettings) -> set[str]:
+    """The images that the stack runs."""
+    watches = {settings.monitoring.image} if settings.monitoring.enabled else set()
+    return {settings.serving.image, settings.gateway.image, *watches}

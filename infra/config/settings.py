@@ -12,6 +12,7 @@ from documents.values import FileModel, Name
 from infra.config.account import BudgetSettings, CiSettings, GuardRailSettings
 from infra.config.data import CacheSettings, DatabaseSettings, EncryptionSettings, StorageSettings
 from infra.config.front import FrontSettings
+from infra.config.monitoring import MonitoringSettings
 from infra.config.network import ApiAccess, ApiSettings, IngressSettings, NetworkSettings
 from infra.config.placement import Cloud, Phase, StackKind
 from infra.config.pools import CpuPoolsSettings, GpuPoolSettings
@@ -86,6 +87,7 @@ class StackSettings(FileModel):
     model: ModelSettings = Field(default_factory=ModelSettings, description=ModelSettings.__doc__)
     serving: ServingSettings = Field(default_factory=ServingSettings, description=ServingSettings.__doc__)
     gateway: GatewaySettings = Field(default_factory=GatewaySettings, description=GatewaySettings.__doc__)
+    monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings, description=MonitoringSettings.__doc__)
     keys: tuple[TenantKeySettings, ...] = Field(
         DEMO_KEYS,
         description="API keys to make. A tenant without one gets one of its own name; `demo` is for local stacks only",

@@ -35,6 +35,7 @@ def somebody_s_cluster(
             host=str(status.load_balancer_pool[0]),
             serving={"image": built["server"].reference},
             gateway={"image": built["gateway"].reference},
+            monitoring={"enabled": False},
         )
         yield stack
     finally:

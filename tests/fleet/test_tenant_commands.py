@@ -31,6 +31,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "model": {"digest": DIGEST},
             "serving": {"image": f"server@{DIGEST}"},
             "gateway": {"image": f"gateway@{DIGEST}"},
+            "monitoring": {"image": f"prometheus@{DIGEST}"},
         }
         file = tmp_path / f"Pulumi.{stack}.yaml"
         file.write_text(yaml.safe_dump({"config": {f"modelfleet:{key}": value for key, value in config.items()}}))

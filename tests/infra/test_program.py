@@ -55,13 +55,13 @@ def recorded(config: dict[str, str]) -> Iterator[Recorder]:
 
 def pods(program: Recorder) -> list[dict[str, Any]]:
     found = [deployment["spec"]["template"]["spec"] for deployment in program.all("Deployment")]
-    assert len(found) == 2
+    assert len(found) == 3
     return found
 
 
 def test_images_are_named_by_digest_only(program: Recorder) -> None:
     images = [container["image"] for pod in pods(program) for container in pod["containers"]]
-    assert len(images) == 2
+    assert len(images) == 3
     assert all("@sha256:" in image for image in images)
 
 
@@ -86,7 +86,8 @@ def test_a_rollout_never_takes_capacity_away(program: Recorder) -> None:
 def test_a_pod_outlives_its_drain(program: Recorder) -> None:
     for pod in pods(program):
         container = pod["containers"][0]
-        drain = next(int(e["value"]) for e in container["env"] if e["name"] == "MODELFLEET_DRAIN_TIMEOUT_S")
+        variables = {each["name"]: each.get("value") for each in container.get("env", [])}
+        drain = int(variables.get("MODELFLEET_DRAIN_TIMEOUT_S", "0"))  # of what serves
         lag = container["lifecycle"]["preStop"]["sleep"]["seconds"]
         assert pod["terminationGracePeriodSeconds"] > drain + lag
 
@@ -139,4 +140,5 @@ def test_the_namespace_enforces_restricted_pods(program: Recorder) -> None:
 
 def test_only_one_service_is_reachable_from_outside(program: Recorder) -> None:
     types = {service["metadata"]["name"]: service["spec"].get("type") for service in program.all("Service")}
-    assert types == {"gateway": "LoadBalancer", "model-server": None}
+    assert {name: of_type for name, of_type in types.items() if of_type is not None} == {"gateway": "LoadBalancer"}
+    assert {"model-server", "prometheus"} < types.keys()

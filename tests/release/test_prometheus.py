@@ -32,7 +32,7 @@ def test_one_value_for_each_window() -> None:
     api = Scripted(
         {
             'status=~"5.."': ["1", "0", "2"],
-            "http_requests_total": ["40", "30", "30"],
+            "gateway_requests_total": ["40", "30", "30"],
             "time_to_first_token": ["0.1", "NaN", "0.3"],
             "per_output_token": ["0.01", "0.02", "+Inf"],
             "generation_tokens": ["100", "200", "300"],
@@ -48,7 +48,7 @@ def test_one_value_for_each_window() -> None:
 
 
 def test_no_window_has_passed_yet() -> None:
-    api = Scripted({"http_requests_total": ["1"]})
+    api = Scripted({"gateway_requests_total": ["1"]})
     samples = Prometheus(api).samples(SINCE, SINCE + timedelta(seconds=WINDOW_S - 1))
     assert samples.requests == 0
     assert api.asked == []

@@ -73,6 +73,7 @@ class Network(pulumi.ComponentResource):
         control_subnets: Subnets of the API server's network interfaces.
         public_subnets: Subnets of the load balancer and the NAT gateways.
         data_ranges: Ranges of the data subnets.
+        control_ranges: Ranges of the control subnets.
         object_store_ranges: Ranges that S3 answers from in this Region, which the gateway endpoint leads to.
     """
 
@@ -83,6 +84,7 @@ class Network(pulumi.ComponentResource):
     control_subnets: list[pulumi.Output[str]]
     public_subnets: list[pulumi.Output[str]]
     data_ranges: tuple[str, ...]
+    control_ranges: tuple[str, ...]
     object_store_ranges: pulumi.Output[Sequence[str]]
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -101,6 +103,7 @@ class Network(pulumi.ComponentResource):
         self.vpc_id = self._vpc.id
         ranges = cut(args.cidr, args.pod_cidr, args.zones)
         self.data_ranges = tuple(zone.data for zone in ranges)
+        self.control_ranges = tuple(zone.control for zone in ranges)
         self._make_subnets(ranges)
         self._make_routes()
         self._make_endpoints()

@@ -38,7 +38,7 @@ from infra.clouds.aws.tenants import Tenants, TenantsArgs
 from infra.clouds.aws.tunnel import Tunnel, TunnelArgs
 from infra.clouds.aws.volumes import make_volume_class
 from infra.clouds.egress import Destination, Egress
-from infra.clouds.region import ApiTunnel, Endpoint, KeyPurpose, TenantPlace
+from infra.clouds.region import ApiCallers, ApiTunnel, Endpoint, KeyPurpose, TenantPlace
 from infra.clouds.region import Cluster as ClusterFacet
 from infra.clouds.region import GpuPools as GpuPoolsFacet
 from infra.clouds.region import Identity as IdentityFacet
@@ -98,7 +98,10 @@ class AwsRegion(pulumi.ComponentResource):
     def cluster(self) -> ClusterFacet:
         """EKS."""
         return ClusterFacet(
-            provider=self._workloads, kubeconfig=self._cluster.kubeconfig, lifetime=self._cluster.resource
+            provider=self._workloads,
+            kubeconfig=self._cluster.kubeconfig,
+            lifetime=self._cluster.resource,
+            callers=ApiCallers(ranges=self._network.control_ranges),
         )
 
     @cached_property
@@ -113,9 +116,11 @@ class AwsRegion(pulumi.ComponentResource):
     @cached_property
     def registry(self) -> RegistryFacet:
         """Images by digest: those without a host are in the region's own registry."""
+        monitoring = self._settings.monitoring
         return RegistryFacet(
-            server=pulumi.Output.from_input(image_in(self._registry.host, self._settings.serving.image)),
-            gateway=pulumi.Output.from_input(image_in(self._registry.host, self._settings.gateway.image)),
+            server=self._image(self._settings.serving.image),
+            gateway=self._image(self._settings.gateway.image),
+            prometheus=self._image(monitoring.image) if monitoring.enabled else None,
         )
 
     @property
@@ -413,3 +418,6 @@ class AwsRegion(pulumi.ComponentResource):
             enable_config_map_mutable=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=before),
         )
+
+    def _image(self, image: str) -> pulumi.Output[str]:
+        return pulumi.Output.from_input(image_in(self._registry.host, image))

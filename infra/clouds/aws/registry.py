@@ -12,7 +12,7 @@ import pulumi_aws as aws
 
 from infra.clouds.aws.scope import Scope
 
-IMAGES = ("server", "gateway")
+IMAGES = ("server", "gateway", "prometheus")
 _UNTAGGED_DAYS = 30
 _KEPT_IMAGES = 100
 """Releases that can be gone back to; an image in use isn't special to ECR."""

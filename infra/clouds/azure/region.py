@@ -29,7 +29,7 @@ from infra.clouds.azure.storage import Storage, StorageArgs
 from infra.clouds.azure.tenants import Tenants, TenantsArgs
 from infra.clouds.egress import Destination, Egress
 from infra.clouds.names import GATEWAY_ACCOUNT, NAMESPACE, SERVER_ACCOUNT
-from infra.clouds.region import ApiTunnel, Endpoint, Identity, KeyPurpose, TenantPlace
+from infra.clouds.region import ApiCallers, ApiTunnel, Endpoint, Identity, KeyPurpose, TenantPlace
 from infra.clouds.region import Cluster as ClusterFacet
 from infra.clouds.region import GpuPools as GpuPoolsFacet
 from infra.clouds.region import Ingress as IngressFacet
@@ -38,6 +38,9 @@ from infra.clouds.region import Network as NetworkFacet
 from infra.clouds.region import Registry as RegistryFacet
 from infra.clouds.region import Storage as StorageFacet
 from infra.config import ApiAccess, Cloud, Phase, Rung, StackSettings, image_in
+
+_API_AGENTS = {"app": "konnectivity-agent"}
+"""Labels of the agents by which the API server reaches pods (learn.microsoft.com/azure/aks/core-aks-concepts)."""
 
 
 class AzureRegion(pulumi.ComponentResource):
@@ -94,7 +97,10 @@ class AzureRegion(pulumi.ComponentResource):
     def cluster(self) -> ClusterFacet:
         """The AKS cluster."""
         return ClusterFacet(
-            provider=self._kubernetes, kubeconfig=self._cluster.kubeconfig, lifetime=self._cluster.managed
+            provider=self._kubernetes,
+            kubeconfig=self._cluster.kubeconfig,
+            lifetime=self._cluster.managed,
+            callers=ApiCallers(agents=_API_AGENTS),
         )
 
     @property
@@ -108,8 +114,11 @@ class AzureRegion(pulumi.ComponentResource):
     @property
     def registry(self) -> RegistryFacet:
         """Images by digest, from the region's registry where the stack file names no other."""
+        monitoring = self._settings.monitoring
         return RegistryFacet(
-            server=self._image(self._settings.serving.image), gateway=self._image(self._settings.gateway.image)
+            server=self._image(self._settings.serving.image),
+            gateway=self._image(self._settings.gateway.image),
+            prometheus=self._image(monitoring.image) if monitoring.enabled else None,
         )
 
     @property

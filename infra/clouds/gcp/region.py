@@ -39,8 +39,8 @@ from infra.clouds.gcp.storage import Storage, StorageArgs
 from infra.clouds.gcp.storage_classes import StorageClasses, StorageClassesArgs
 from infra.clouds.gcp.tenants import Tenants, TenantsArgs
 from infra.clouds.gcp.zones import zones_of
+from infra.clouds.region import ApiCallers, Endpoint, Identity, KeyPurpose, TenantPlace
 from infra.clouds.region import Cluster as ClusterFacet
-from infra.clouds.region import Endpoint, Identity, KeyPurpose, TenantPlace
 from infra.clouds.region import GpuPools as GpuPoolsFacet
 from infra.clouds.region import Ingress as IngressFacet
 from infra.clouds.region import Keys as KeysFacet
@@ -49,6 +49,10 @@ from infra.clouds.region import Registry as RegistryFacet
 from infra.clouds.region import Storage as StorageFacet
 from infra.cluster.isolation import GATEWAY_PORT
 from infra.config import Cloud, Phase, StackSettings
+
+_API_AGENTS = {"k8s-app": "konnectivity-agent"}
+"""Labels of the agents by which the API server reaches pods
+(cloud.google.com/kubernetes-engine/docs/concepts/cluster-architecture)."""
 
 
 class GcpRegion(pulumi.ComponentResource):
@@ -100,7 +104,10 @@ class GcpRegion(pulumi.ComponentResource):
     def cluster(self) -> ClusterFacet:
         """The GKE cluster."""
         return ClusterFacet(
-            provider=self._kubernetes, kubeconfig=self._cluster.kubeconfig, lifetime=self._cluster.resource
+            provider=self._kubernetes,
+            kubeconfig=self._cluster.kubeconfig,
+            lifetime=self._cluster.resource,
+            callers=ApiCallers(agents=_API_AGENTS),
         )
 
     @property
@@ -115,9 +122,11 @@ class GcpRegion(pulumi.ComponentResource):
     @property
     def registry(self) -> RegistryFacet:
         """Images by digest, from the region's repository where the stack file names no other."""
+        monitoring = self._settings.monitoring
         return RegistryFacet(
-            server=pulumi.Output.from_input(self._registry.reference(self._settings.serving.image)),
-            gateway=pulumi.Output.from_input(self._registry.reference(self._settings.gateway.image)),
+            server=self._image(self._settings.serving.image),
+            gateway=self._image(self._settings.gateway.image),
+            prometheus=self._image(monitoring.image) if monitoring.enabled else None,
         )
 
     @property
@@ -349,3 +358,6 @@ class GcpRegion(pulumi.ComponentResource):
             GpuDirectArgs(self._gpu_pools.ladders, self._gpu_networks.networks, images, self._kubernetes),
             self._inside,
         )
+
+    def _image(self, image: str) -> pulumi.Output[str]:
+        return pulumi.Output.from_input(self._registry.reference(image))

@@ -93,9 +93,11 @@ class LocalRegion(pulumi.ComponentResource):
     @cached_property
     def registry(self) -> Registry:
         """Images built from this checkout, or the ones that the stack file names."""
+        monitoring = self._settings.monitoring
         return Registry(
             server=self._image("server", self._settings.serving.image),
             gateway=self._image("gateway", self._settings.gateway.image),
+            prometheus=self._image("prometheus", monitoring.image) if monitoring.enabled else None,
         )
 
     @property

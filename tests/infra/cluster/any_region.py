@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 from infra.clouds import Region
 from infra.clouds.egress import Destination, Egress
-from infra.clouds.region import Cluster, TenantPlace
+from infra.clouds.region import ApiCallers, Cluster, Identity, Registry, TenantPlace
 from tests.infra.recording import Recorder, run
 
 
@@ -17,7 +17,13 @@ class AnyRegion:
 
     def __init__(self) -> None:
         provider = k8s.Provider("cluster", kubeconfig="{}")
-        self.cluster = Cluster(provider=provider, kubeconfig=pulumi.Output.from_input("{}"), lifetime=None)
+        callers = ApiCallers(ranges=("10.0.3.0/28",), agents={"app": "konnectivity-agent"})
+        self.cluster = Cluster(
+            provider=provider, kubeconfig=pulumi.Output.from_input("{}"), lifetime=None, callers=callers
+        )
+        self.identity = Identity()
+        image = pulumi.Output.from_input("registry.example/image@sha256:" + "0" * 64)
+        self.registry = Registry(server=image, gateway=image, prometheus=image)
         place = TenantPlace(
             key=pulumi.Output.from_input("key"),
             storage_uri=pulumi.Output.from_input("s3://bucket/tenants/acme"),

@@ -24,6 +24,7 @@ def region(cloud: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         "model": {"digest": DIGEST},
         "serving": {"image": f"server@{DIGEST}"},
         "gateway": {"image": f"gateway@{DIGEST}"},
+        "monitoring": {"image": f"prometheus@{DIGEST}"},
         **changes,
     }
     return {"config": {f"modelfleet:{key}": value for key, value in config.items()}}

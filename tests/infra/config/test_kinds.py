@@ -42,6 +42,8 @@ def test_a_region_of_a_cloud_is_right(told: Told, cloud: str) -> None:
         ("aws", {"model": {"digest": "latest"}}, "modelfleet:model.digest: 'latest' is not a digest"),
         ("aws", {"serving": {"image": "build"}}, "modelfleet:serving.image: 'build' is for local stacks"),
         ("aws", {"gateway": {}}, "modelfleet:gateway.image: 'build' is for local stacks"),
+        ("aws", {"monitoring": {}}, "modelfleet:monitoring.image: 'build' is for local stacks"),
+        ("aws", {"monitoring": {"scrapeS": 30}}, "modelfleet:monitoring.scrapeS: "),
         ("aws", {"kubeContext": "kind"}, "modelfleet:kubeContext: kubeContext is for cloud 'local' only"),
         ("aws", {"ci": {"repository": "a/b"}}, "modelfleet:ci: is for stacks of kind `account`"),
         ("aws", {"regions": ["us-west-2"]}, "modelfleet:regions: is for stacks of kind `account`"),
@@ -56,6 +58,10 @@ def test_a_region_of_a_cloud_is_right(told: Told, cloud: str) -> None:
 )
 def test_a_wrong_key_is_told_by_its_path(told: Told, cloud: str, changes: dict[str, Any], finding: str) -> None:
     assert any(found.startswith(finding) for found in told(cloud=cloud, **changes)), told(cloud=cloud, **changes)
+
+
+def test_a_region_without_prometheus_names_no_image_of_it(told: Told) -> None:
+    assert told(monitoring={"enabled": False}) == []
 
 
 def test_findings_have_lines(write: Callable[..., Path]) -> None:
