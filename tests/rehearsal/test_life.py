@@ -5,6 +5,7 @@
 
 import os
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,15 @@ def problems(played: Played) -> list[str]:
     return [f"{played.act}: {problem}" for problem in played.problems]
 
 
+def undocumented(rehearsal: Rehearsal) -> list[str]:
+    """Inputs of which only the type is known, and that docs/clouds.md doesn't list."""
+    text = (ROOT / "docs" / "clouds.md").read_text(encoding="utf-8").split("## Inputs that no source covers")[1]
+    rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", text, re.MULTILINE)
+    listed = {(kind, place) for kind, places in rows for place in re.findall(r"`([^`]+)`", places)}
+    found = {(each["type"], each["property"]) for each in rehearsal.unproved()}
+    return sorted(f"{kind} {place}" for kind, place in found - listed)
+
+
 def test_the_smallest_region_has_its_parts_keeps_its_secrets_and_changes_as_it_should(
     draw: random.Random, world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,6 +68,7 @@ def test_the_smallest_region_has_its_parts_keeps_its_secrets_and_changes_as_it_s
     assert [act.act for act in acts] == [Act.UP, drawn]
     assert [problem for act in acts for problem in problems(act)] == []
     assert list(leaks({CANARY}, world.folder, outside=(world.project,))) == []
+    assert undocumented(played.rehearsal) == []
     said = "".join(capfd.readouterr())
     outputs = played.rehearsal.engine.outputs(played.rehearsal.stack)
     for secret in (CANARY, *outputs["apiKeys"].values(), "PRIVATE KEY"):
