@@ -66,17 +66,23 @@ _AVX512: Final = (*_AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl",
 _VNNI: Final = (*_AVX512, "-mavx512vnni", "-DMODELFLEET_BYTE_DOTS")
 
 PORTABLE: Final = Variant("portable", ("-DMODELFLEET_LANES=4",))
+_BF16: Final = (*_VNNI, "-mavx512bf16")
+
 X86_64: Final = (
-    Variant("avx512_bf16", (*_VNNI, "-mavx512bf16")),
+    Variant("avx512_amx", (*_BF16, "-DMODELFLEET_TILES")),
+    Variant("avx512_bf16", _BF16),
     Variant("avx512_vnni", _VNNI),
     Variant("avx512", _AVX512),
     Variant("avx2", (*_AVX2, "-DMODELFLEET_LANES=8")),
 )
 EMULATED: Final = Variant(
-    "emulated_vnni",
-    (*_AVX2, "-DMODELFLEET_LANES=16", "-DMODELFLEET_BYTE_DOTS", "-DMODELFLEET_EMULATED_BF16"),
+    "emulated_amx",
+    (
+        *(*_AVX2, "-DMODELFLEET_LANES=16", "-DMODELFLEET_BYTE_DOTS"),
+        *("-DMODELFLEET_EMULATED_BF16", "-DMODELFLEET_EMULATED_TILES"),
+    ),
 )
-"""The AVX512-VNNI variant with its two special instructions spelt out, for tests on processors without them."""
+"""The AMX variant with its special instructions spelt out, for tests on processors without them."""
 
 
 def library_path(folder: Path = LIBRARIES, *, emulated: bool = False) -> Path:

@@ -11,7 +11,7 @@
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
-extern const Kernels portable, avx2, avx512, avx512_vnni, avx512_bf16, emulated_vnni;
+extern const Kernels portable, avx2, avx512, avx512_vnni, avx512_bf16, avx512_amx, emulated_amx;
 
 namespace {
 
@@ -23,6 +23,16 @@ namespace {
 }
 [[maybe_unused]] bool has_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
 [[maybe_unused]] bool has_bf16() { return has_vnni() && __builtin_cpu_supports("avx512bf16"); }
+
+// Matrix tiles: the processor has them (CPUID leaf 7), and Linux lets this process use them. It has to be asked, as their
+// 8 KiB make every thread's saved state larger (Documentation/arch/x86/xstate.rst); kernels before 5.16 refuse.
+[[maybe_unused]] bool has_amx() {
+  constexpr unsigned kTiles = 1u << 24, kBytes = 1u << 25;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return has_bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & kTiles) && (d & kBytes) &&
+         syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
 #endif
 bool always() { return true; }
 
@@ -34,9 +44,9 @@ struct Variant {
 // Best first.
 const Variant kVariants[] = {
 #if defined(MODELFLEET_EMULATED)
-    {&emulated_vnni, has_avx2},
+    {&emulated_amx, has_avx2},
 #elif defined(__x86_64__)
-    {&avx512_bf16, has_bf16}, {&avx512_vnni, has_vnni}, {&avx512, has_avx512}, {&avx2, has_avx2},
+    {&avx512_amx, has_amx},   {&avx512_bf16, has_bf16}, {&avx512_vnni, has_vnni}, {&avx512, has_avx512}, {&avx2, has_avx2},
 #endif
     {&portable, always},
 };

@@ -8,6 +8,7 @@
 // A policy says what one element of x and one vector of weights are, and how they are multiplied.
 #pragma once
 #include "kernels.h"
+#include "matrix_tiles.h"
 #include "simd.h"
 
 namespace {
@@ -259,11 +260,55 @@ void tiles(const Job<Policy>& job, int64_t first, int64_t last, int64_t panel) {
   }
 }
 
+// Whether a policy's products also come from matrix tiles.
+template <class Policy>
+constexpr bool kTiled = false;
+
+#if defined(MODELFLEET_TILES) || defined(MODELFLEET_EMULATED_TILES)
+template <>
+constexpr bool kTiled<Int8> = true;
+
+template <int RowTiles, int Panels>
+void tiled(const Job<Int8>& job, int64_t row, int64_t panel) {
+  alignas(64) int32_t sums[RowTiles][Panels][kTileRows][kPanel];
+  const int64_t whole = job.groups / kTileGroups;
+  const int32_t* x = job.x + row * job.x_stride;
+  const uint8_t* weights = job.call.packed + panel * job.panel_bytes;
+  tile_sums<RowTiles, Panels>(reinterpret_cast<const uint8_t*>(x), job.x_stride * 4, weights, job.panel_bytes, whole,
+                              &sums[0][0][0][0]);
+  for (int64_t r = 0; r < RowTiles * kTileRows; r++)
+    for (int p = 0; p < Panels; p++) {
+      Ints total = load_ints(sums[r / kTileRows][p][r % kTileRows]);
+      for (int64_t group = whole * kTileGroups; group < job.groups; group++)
+        total = Int8::multiply(total, x[r * job.x_stride + group],
+                               Int8::weights<0>(weights + p * job.panel_bytes + group * group_bytes<Int8>()));
+      if (int64_t column = (panel + p) * kPanel; column < job.call.outputs) write(job, total, row + r, column);
+    }
+}
+
+// As many of the rows as fill tiles; returns the first that is left.
+template <int Panels>
+int64_t tiled_rows(const Job<Int8>& job, int64_t row, int64_t last, int64_t panel) {
+  for (; row + 2 * kTileRows <= last; row += 2 * kTileRows) tiled<2, Panels>(job, row, panel);
+  for (; row + kTileRows <= last; row += kTileRows) tiled<1, Panels>(job, row, panel);
+  return row;
+}
+
+int64_t tiled_panels(const Job<Int8>& job, int64_t row, int64_t last, int64_t panel, int64_t last_panel) {
+  int64_t left = row;
+  for (; panel + 2 <= last_panel; panel += 2) left = tiled_rows<2>(job, row, last, panel);
+  for (; panel < last_panel; panel++) left = tiled_rows<1>(job, row, last, panel);
+  return left;
+}
+#endif
+
 constexpr int64_t kRowBlock = 96;   // rows of x that stay in the second-level cache: a multiple of every kRows
 constexpr int64_t kPanelBlock = 8;  // panels that a block of rows meets before the next block
 
 template <class Policy>
 void panels(const Job<Policy>& job, int64_t first_row, int64_t last_row, int64_t panel, int64_t last_panel) {
+  if constexpr (kTiled<Policy>) first_row = tiled_panels(job, first_row, last_row, panel, last_panel);
+  if (first_row == last_row) return;
   if (last_row - first_row == 1)
     for (; panel + kOneRowPanels <= last_panel; panel += kOneRowPanels)
       tile<Policy, 1, kOneRowPanels>(job, first_row, panel);
@@ -297,6 +342,8 @@ void multiply(const Job<Policy>& job, int threads) {
   int64_t block = kPanelBlock;
   while (block > kPanels && divide_up(panel_count, block) * row_blocks < 2 * threads) block /= 2;
   int64_t tasks = divide_up(panel_count, block) * row_blocks;
+  const bool in_tiles = kTiled<Policy> && job.call.rows >= kTileRows;
+  if (in_tiles) begin_tiles();
   // Each thread has the same columns in every call, so that weights stay in its own cache.
 #pragma omp for schedule(static)
   for (int64_t task = 0; task < tasks; task++) {
@@ -304,6 +351,7 @@ void multiply(const Job<Policy>& job, int threads) {
     panels(job, row, row + kRowBlock < job.call.rows ? row + kRowBlock : job.call.rows, panel,
            panel + block < panel_count ? panel + block : panel_count);
   }
+  if (in_tiles) end_tiles();
 }
 
 template <class Policy>

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
 _FLAGS = set(Path("/proc/cpuinfo").read_text("utf-8").split())
 # The last of the instruction sets that each variant needs, as Linux names them.
-_NEEDS = {"avx512_bf16": "avx512_bf16", "avx512_vnni": "avx512_vnni", "avx512": "avx512bw", "avx2": "avx2"}
+_NEEDS = {
+    "avx512_amx": "amx_int8",
+    "avx512_bf16": "avx512_bf16",
+    "avx512_vnni": "avx512_vnni",
+    "avx512": "avx512bw",
+    "avx2": "avx2",
+}
 EXPECTED = [*(name for name, flag in _NEEDS.items() if flag in _FLAGS), "portable"]
 # Kept between runs, and apart from what ships.
 _EMULATED_LIBRARY = Path(__file__).parents[4] / ".state" / "emulated-kernels"
-_EMULATED = ["emulated_vnni"] if "avx2" in _FLAGS else []
+_EMULATED = ["emulated_amx"] if "avx2" in _FLAGS else []
 
 
 @pytest.fixture(scope="session")

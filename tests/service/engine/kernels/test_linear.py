@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 MODES = list(LinearMode)
-# Around the tiles' heights (2, 6, 12), blocks of rows (96), panels (16) and groups of inputs (2, 4).
-ROWS = st.sampled_from([0, 1, 2, 3, 5, 6, 7, 12, 13, 25, 95, 97, 200])
+# Around the tiles' heights (2, 6, 12, 16), blocks of rows (96), panels (16), groups of inputs (2, 4) and tiles of
+# groups (64).
+ROWS = st.sampled_from([0, 1, 2, 3, 5, 6, 7, 12, 13, 16, 25, 33, 95, 97, 200])
 OUTPUTS = st.sampled_from([1, 15, 16, 17, 33, 64, 79, 300])
 INPUTS = st.sampled_from([1, 2, 3, 7, 16, 31, 64, 130])
 
