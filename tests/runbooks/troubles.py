@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
@@ -67,8 +67,9 @@ def _state_lost(drill: Drill) -> None:
 
 
 def _quota_used_up(drill: Drill) -> None:
-    calls: dict[str, Any] = {"type": "aws:eks/nodeGroup:NodeGroup", "operations": (Operation.CREATE,)}
-    Plan(0, (Rule(id="quota", faults=(Fault.QUOTA,), **calls),)).write(drill.world.folder)
+    # One rung's pool alone: another one's refusal could come a run later.
+    rule = Rule(id="quota", faults=(Fault.QUOTA,), name="l4-on-demand-*", operations=(Operation.CREATE,))
+    Plan(0, (rule,)).write(drill.world.folder)
 
 
 def _tenant_hosted(drill: Drill) -> None:
