@@ -4,6 +4,7 @@ The tests of this file are one story: each begins where the one before ended.
 """
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from fleet.commands.release import ROLLED_BACK_STATUS
 from tests.e2e.local_stack import LocalStack
 from toolchain import images
 from toolchain.cluster import EmbeddedCluster, leftovers
-from toolchain.images import oci_layout
+from toolchain.images.derived_image import Change, DerivedImage, derive
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -115,10 +116,10 @@ def test_a_killed_server_comes_back_and_gives_no_wrong_answer(local_stack: Local
 
 
 def test_a_new_image_rolls_out_without_a_failed_request(local_stack: LocalStack, tmp_path: Path) -> None:
-    archive, reference = another_build(images.build("server"), tmp_path)
-    EmbeddedCluster(local_stack.name, state_dir=local_stack.state).import_image(archive, reference)
+    another = another_build(tmp_path, "another build")
+    EmbeddedCluster(local_stack.name, state_dir=local_stack.state).import_image(another.archive, another.reference)
     before = json.loads(local_stack.kubectl("get", "pods", "-l", "app.kubernetes.io/name=model-server", "-o", "json"))
-    local_stack.write(serving={"image": reference})
+    local_stack.write(serving={"image": another.reference})
     with Answers(local_stack, ask(local_stack.client()), workers=16) as answers:
         assert local_stack.up().get("update") == 1
         wait_until(lambda: answers.right >= 200, timeout_s=300, what="200 answers")
@@ -127,26 +128,26 @@ def test_a_new_image_rolls_out_without_a_failed_request(local_stack: LocalStack,
     after = json.loads(local_stack.kubectl("get", "pods", "-l", "app.kubernetes.io/name=model-server", "-o", "json"))
     old = {pod["metadata"]["name"] for pod in before["items"]}
     assert all(
-        pod["spec"]["containers"][0]["image"] == reference
+        pod["spec"]["containers"][0]["image"] == another.reference
         for pod in after["items"]
         if pod["metadata"]["name"] not in old
     )
 
 
-def test_a_release_is_judged_and_recorded(local_stack: LocalStack, tmp_path: Path) -> None:
-    archive, reference = another_build(images.build("server"), tmp_path, label="a release")
-    EmbeddedCluster(local_stack.name, state_dir=local_stack.state).import_image(archive, reference)
-    assert released(local_stack, tmp_path, reference)["outcome"] == "released"
+def test_a_release_whose_driver_is_lost_is_judged_and_recorded(local_stack: LocalStack, tmp_path: Path) -> None:
+    release = another_build(tmp_path, "a release")
+    EmbeddedCluster(local_stack.name, state_dir=local_stack.state).import_image(release.archive, release.reference)
+    assert released(local_stack, tmp_path, release.reference, dies_at="update:done")["outcome"] == "released"
     (record, *_) = history(local_stack)
-    assert (record["outcome"], record["artefacts"]["server"]) == ("released", reference)
-    assert record["deployed"]["images"]["server"] == reference
+    assert (record["outcome"], record["artefacts"]["server"]) == ("released", release.reference)
+    assert record["deployed"]["images"]["server"] == release.reference
 
 
-def test_an_image_that_does_not_exist_is_taken_back(local_stack: LocalStack, tmp_path: Path) -> None:
+def test_an_image_that_does_not_exist_is_taken_back_by_whoever_resumes(local_stack: LocalStack, tmp_path: Path) -> None:
     (good, *_) = history(local_stack)
     expected = ask(local_stack.client())
     missing = f"modelfleet.local/server@sha256:{'9' * 64}"
-    end = released(local_stack, tmp_path, missing, status=ROLLED_BACK_STATUS)
+    end = released(local_stack, tmp_path, missing, status=ROLLED_BACK_STATUS, dies_at="revert:announced")
     assert end["outcome"] == "rolled back"
     assert "ErrImagePull" in end["reason"] or "ImagePullBackOff" in end["reason"]
     (record, *_) = history(local_stack)
@@ -161,14 +162,18 @@ def test_down_leaves_nothing(local_stack: LocalStack) -> None:
     assert not (local_stack.state / "clusters" / local_stack.name).exists()
 
 
-def released(stack: LocalStack, folder: Path, reference: str, *, status: int = 0) -> dict[str, Any]:
-    """Release an image to the stack, judged with much patience: a test's machine is shared."""
+def released(stack: LocalStack, folder: Path, reference: str, *, dies_at: str, status: int = 0) -> dict[str, Any]:
+    """Release an image to the stack, its driver killed at a point, and resume; judged with much patience."""
     waves = folder / "waves.yaml"
     gate = {"probeRequests": 40, "latencyRatio": 10, "throughputRatio": 0.05}
     plan = {"waves": [{"name": "only", "stacks": [stack.name], "bakeS": 0}], "gate": gate}
     waves.write_text(json.dumps(plan), encoding="utf-8")
     arguments = ("release", "deploy", f"server={reference}", "--waves", str(waves), "--yes", "--json")
-    done = stack.fleet(*arguments, check=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELFLEET_RELEASE_DIES_AT", dies_at)
+        killed = stack.fleet(*arguments, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    done = stack.fleet("release", "deploy", "--resume", "--json", check=False)
     assert done.returncode == status, done.stderr
     return json.loads(done.stdout)["end"]
 
@@ -177,17 +182,10 @@ def history(stack: LocalStack) -> list[dict[str, Any]]:
     return json.loads(stack.fleet("release", "history", stack.name, "--json").stdout)
 
 
-def another_build(image: images.BuiltImage, folder: Path, label: str = "another build") -> tuple[Path, str]:
+def another_build(folder: Path, label: str) -> DerivedImage:
     """The same layers under another configuration, so another digest: what a rebuild with one changed line gives."""
-    layout = folder / "layout"
-    manifest = oci_layout.unpack(image.archive, layout)
-    config = oci_layout.read_config(layout, manifest)
-    config["config"]["Labels"]["dev.modelfleet.test"] = label
-    oci_layout.blob_path(layout, manifest.config.digest).write_text(json.dumps(config), encoding="utf-8")
-    other = oci_layout.without_builder_traces(layout)
-    reference = f"modelfleet.local/server@{other.descriptor.digest}"
-    oci_layout.pack(layout, other, folder / "another.tar", name=reference)
-    return folder / "another.tar", reference
+    change = Change({"dev.modelfleet.test": label})
+    return derive(images.build("server"), change, name="server", archive=folder / "another.tar")
 
 
 class Answers:
