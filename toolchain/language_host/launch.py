@@ -1,12 +1,14 @@
 """Starts a program so that an interrupt ends it without a traceback. Runs in the program's own Python (3.9+).
 
-``python launch.py SCRIPT ARGUMENT...`` behaves as ``python SCRIPT ARGUMENT...`` does, with four differences: SIGTERM
+``python launch.py SCRIPT ARGUMENT...`` behaves as ``python SCRIPT ARGUMENT...`` does, with five differences: SIGTERM
 ends it like SIGINT, with its `finally` blocks; neither prints a traceback, since whoever pressed Ctrl-C knows why the
-program ended; it is ended when the host that started it is killed; and cycles are not collected (`gc.enable()` in the
-program gives that back).
+program ended; it is ended when the host that started it is killed; cycles are not collected (`gc.enable()` in the
+program gives that back); and the SDK's own debug messages stay in the program (``MODELFLEET_SDK_DEBUG=1`` lets them
+out).
 """
 
 import gc
+import importlib
 import os
 import runpy
 import signal
@@ -33,6 +35,8 @@ def main() -> None:
         signal.signal(number, _interrupt)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     try:
+        if not os.environ.get("MODELFLEET_SDK_DEBUG"):
+            _keep_debug_messages()
         runpy.run_path(script, run_name="__main__")
     except KeyboardInterrupt:
         # Without the interpreter's own end, where asyncio would still complain about tasks that were cut off.
@@ -43,6 +47,24 @@ def main() -> None:
         # The interpreter looks for cycles among all that is left before it ends: a third of a second with one cloud's
         # SDK, for memory that the kernel takes back anyway.
         gc.freeze()
+
+
+def _keep_debug_messages() -> None:
+    """Send none of the SDK's debug messages to the engine: four a resource, each a call that the program waits for.
+
+    The engine throws them away unless it was started with `--debug`, which no program is told. A program's own pass.
+    """
+    try:
+        log = importlib.import_module("pulumi.log")
+    except ImportError:
+        return  # a script that has nothing to do with the SDK
+    send = log.debug
+
+    def debug(*arguments: object, **options: object) -> None:
+        if not sys._getframe(1).f_globals.get("__name__", "").startswith("pulumi."):  # noqa: SLF001 - who asks
+            send(*arguments, **options)
+
+    log.debug = debug
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -130,6 +130,23 @@ def test_a_program_gets_its_configuration_and_its_prints_are_shown(project: Proj
     }
 
 
+def test_debug_messages_of_the_program_are_shown_and_those_of_its_sdk_when_asked_for(project: Project) -> None:
+    project.program(
+        "import pulumi\n"
+        "class Part(pulumi.ComponentResource):\n"
+        "    pass\n"
+        "Part('mine:Part', 'one')\n"
+        "pulumi.log.debug('from the program')\n"
+        "pulumi.debug('by its other name')\n"
+    )
+    shown = project.run("preview", "--debug")
+    assert "from the program" in shown
+    assert "by its other name" in shown
+    assert "ty=mine:Part" not in shown
+    project.environment["MODELFLEET_SDK_DEBUG"] = "1"
+    assert "ty=mine:Part" in project.run("preview", "--debug")
+
+
 def test_a_print_is_shown_while_the_program_still_runs(project: Project) -> None:
     gate = project.folder / "gate"
     os.mkfifo(gate)
