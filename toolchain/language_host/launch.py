@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from typing import Any
 
 _INTERRUPTED_EXIT = 130
 _PARENT_CHECK_INTERVAL_S = 1.0
@@ -55,7 +56,7 @@ def _keep_debug_messages() -> None:
     The engine throws them away unless it was started with `--debug`, which no program is told. A program's own pass.
     """
     try:
-        log = importlib.import_module("pulumi.log")
+        log: Any = importlib.import_module("pulumi.log")
     except ImportError:
         return  # a script that has nothing to do with the SDK
     send = log.debug
