@@ -13,7 +13,7 @@ import yaml
 from infra.config import StackSettings, from_stack_file
 
 MODEL = {"digest": "sha256:" + "1" * 64}
-IMAGES = {name: {"image": f"{name}@sha256:" + "2" * 64} for name in ("serving", "gateway")}
+IMAGES = {name: {"image": f"{name}@sha256:" + "2" * 64} for name in ("serving", "gateway", "monitoring")}
 ACCOUNTS = {
     "aws": "111122223333",
     "azure": "00000000-0000-4000-8000-000000000001",
