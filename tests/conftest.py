@@ -15,6 +15,8 @@ if not Path("/dev/nvidia0").exists():
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job inherits it as ignored, and so would every program that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # likewise, under `nohup`
 
 # Tests that run in a workflow work on stacks of their own, on the runner's disk (`fleet/runner_disk.py`).
 os.environ.pop("GITHUB_ACTIONS", None)
