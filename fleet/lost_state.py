@@ -5,11 +5,9 @@ without a state means that the state is lost, and beginning the stack anew would
 a preview is removed after it.
 """
 
-from pathlib import Path
-from urllib.parse import unquote, urlparse
-
 from fleet.console import FleetError
 from infra.config.load import NAMESPACE
+from toolchain.file_backend import folder_of
 
 
 class StateLostError(FleetError):
@@ -26,10 +24,9 @@ def check_not_lost(backend: str, stack: str) -> None:
     Raises:
         StateLostError: its state is gone.
     """
-    url = urlparse(backend)
-    if url.scheme != "file":
+    root = folder_of(backend)
+    if root is None:
         return
-    root = Path(unquote(url.path)) / ".pulumi"
     history = root / "history" / NAMESPACE / stack
     there = [root / "stacks" / NAMESPACE / f"{stack}.json{packed}" for packed in ("", ".gz")]
     if not any(file.is_file() for file in there) and any(history.glob("*.checkpoint.json*")):

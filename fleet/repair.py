@@ -9,13 +9,13 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
+from typing import TYPE_CHECKING, Any
 
 from fleet import console
 from fleet.console import FleetError
 from fleet.engine import Engine, UpdateFailedError
 from rehearsal.guard import WORLD_VARIABLE
+from toolchain.file_backend import folder_of
 from toolchain.locations import state_dir
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def repair(
         return None
     if not engine.export(stack)["deployment"].get("pending_operations"):
         return None
-    if urlparse(backend).scheme != "file":
+    if folder_of(backend) is None:
         _check_unlocked(engine, stack)  # an update that is under way elsewhere has pending operations too
     from fleet.pending import NO_DECISIONS, settle  # noqa: PLC0415 - the clouds' tables take a third of a second
 
@@ -70,9 +70,8 @@ def complete_files(backend: str) -> None:
     Args:
         backend: URL of the state backend; others keep whole files only.
     """
-    url = urlparse(backend)
-    if url.scheme == "file":
-        for attributes in (Path(unquote(url.path)) / ".pulumi").rglob("*.attrs"):
+    if (folder := folder_of(backend)) is not None:
+        for attributes in folder.rglob("*.attrs"):
             if attributes.stat().st_size == 0:
                 attributes.unlink(missing_ok=True)
 
@@ -107,7 +106,7 @@ def holders(engine: Engine, stack: str, backend: str) -> list[str]:
         stack: The stack; it exists.
         backend: URL of the state backend.
     """
-    if urlparse(backend).scheme == "file":
+    if folder_of(backend) is not None:
         return [_holder(lock) for lock in _locks(backend, stack)]
     try:
         engine.check_unlocked(stack)
@@ -178,35 +177,37 @@ def _short(urn: str) -> str:
 
 
 def _locks(backend: str, stack: str) -> Iterator[Path]:
-    url = urlparse(backend)
-    if url.scheme != "file":
-        return
-    root = Path(unquote(url.path)) / ".pulumi" / "locks"
-    for lock in root.rglob("*.json"):
-        if lock.parent.name == stack:
-            yield lock
+    if (folder := folder_of(backend)) is not None:
+        for lock in (folder / "locks").rglob("*.json"):
+            if lock.parent.name == stack:
+                yield lock
+
+
+def _told(lock: Path) -> dict[str, Any]:
+    """Give what a lock says of its holder; nothing where it can't be read."""
+    try:
+        return json.loads(lock.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def _holder(lock: Path) -> str:
+    told = _told(lock)
     try:
-        holder = json.loads(lock.read_text(encoding="utf-8"))
-        return f"process {int(holder['pid'])} of {holder['hostname']}"
-    except (OSError, ValueError, KeyError):
+        return f"process {int(told['pid'])} of {told['hostname']}"
+    except (ValueError, KeyError):
         return f"the holder of {lock}"
 
 
 def _is_of_this_host(lock: Path) -> bool:
-    try:
-        return json.loads(lock.read_text(encoding="utf-8"))["hostname"] == socket.gethostname()
-    except (OSError, ValueError, KeyError):
-        return False
+    return _told(lock).get("hostname") == socket.gethostname()
 
 
 def _is_dead(lock: Path) -> bool:
+    told = _told(lock)
     try:
-        holder = json.loads(lock.read_text(encoding="utf-8"))
-        pid, host = int(holder["pid"]), holder["hostname"]
-    except (OSError, ValueError, KeyError):
+        pid, host = int(told["pid"]), told["hostname"]
+    except (ValueError, KeyError):
         return False
     if host != socket.gethostname():
         return False

@@ -11,11 +11,10 @@ import os
 import subprocess
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlparse
 
 from toolchain.errors import FlavourMismatchError, ToolchainError
+from toolchain.file_backend import folder_of
 
 TAG: Final = "modelfleet:plugins"
 """The stack tag that holds the flavour. `pulumi stack tag ls` shows it."""
@@ -132,11 +131,11 @@ def _tags_on_disk(stack: str, environment: Mapping[str, str]) -> dict[str, str] 
 
     None where there is no such file, or it isn't as this version of the engine writes it: then the CLI is asked.
     """
-    url = urlparse(environment.get("PULUMI_BACKEND_URL", ""))
-    if url.scheme != "file":
+    folder = folder_of(environment.get("PULUMI_BACKEND_URL", ""))
+    if folder is None:
         return None
     # One backend folder per project below `stacks`; ours holds one project.
-    found = list((Path(unquote(url.path)) / ".pulumi" / "stacks").glob(f"*/{glob.escape(stack)}.pulumi-tags"))
+    found = list((folder / "stacks").glob(f"*/{glob.escape(stack)}.pulumi-tags"))
     if len(found) != 1:
         return None
     try:

@@ -5,9 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlparse
 
 from fleet.inventory.order import State
 from fleet.inventory.scratch import Question, ScratchStack
@@ -15,6 +13,7 @@ from fleet.inventory.suspects import LIST_BY_TAG, owner_of, revealed
 from fleet.inventory.traces import CLOUDS, TRACES, ByTag
 from infra.marks import NAME_TAG, STACK_TAG
 from infra.policy.rules.data import DATA_PROTECTED
+from toolchain.file_backend import folder_of
 from toolchain.provider.properties import SIGNATURE_KEY
 
 _OUTSIDE_LABELS: Final = re.compile(r"[^a-z0-9_-]")
@@ -66,10 +65,9 @@ class Leftover:
 
 def remembered(backend: str, project: str, stack: str) -> Iterator[Mapping[str, Any]]:
     """Give the earlier deployments of a stack that a backend in a folder keeps, the latest last."""
-    url = urlparse(backend)
-    if url.scheme != "file":
+    root = folder_of(backend)
+    if root is None:
         return
-    root = Path(unquote(url.path)) / ".pulumi"
     files = [
         *(root / "backups" / project / stack).glob("*.json*"),
         *(root / "history" / project / stack).glob("*.checkpoint.json*"),
