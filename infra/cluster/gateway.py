@@ -42,12 +42,7 @@ class Gateway(pulumi.ComponentResource):
     ) -> None:
         super().__init__("modelfleet:cluster:Gateway", name, None, opts)
         self._region, self._settings, self._namespace = region, settings, isolation.namespace
-        self._inside = pulumi.ResourceOptions(
-            parent=self,
-            provider=region.cluster.provider,
-            deleted_with=region.cluster.lifetime,
-            depends_on=[isolation],
-        )
+        self._inside = isolation.inside(self)
         account = k8s.core.v1.ServiceAccount(
             "gateway-account",
             metadata=self._metadata(GATEWAY_ACCOUNT, region.identity.gateway_annotations),

@@ -23,6 +23,7 @@ class Isolation(pulumi.ComponentResource):
 
     def __init__(self, name: str, *, region: Region, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("modelfleet:cluster:Isolation", name, None, opts)
+        self._cluster = region.cluster
         inside = pulumi.ResourceOptions(
             parent=self, provider=region.cluster.provider, deleted_with=region.cluster.lifetime
         )
@@ -39,6 +40,12 @@ class Isolation(pulumi.ComponentResource):
         self._limits(within)
         self._network_policies(region.egress, within)
         self.register_outputs({"namespace": self.namespace})
+
+    def inside(self, parent: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Give the options of what a component makes in the namespace: it comes after all of this, and ends with it."""
+        return pulumi.ResourceOptions(
+            parent=parent, provider=self._cluster.provider, deleted_with=self._cluster.lifetime, depends_on=[self]
+        )
 
     def _metadata(self, name: str) -> k8s.meta.v1.ObjectMetaArgs:
         return k8s.meta.v1.ObjectMetaArgs(

@@ -58,12 +58,7 @@ class Monitoring(pulumi.ComponentResource):
         super().__init__("modelfleet:cluster:Monitoring", name, None, opts)
         self._region, self._settings = region, settings.monitoring
         self._isolation, self._namespace = isolation, isolation.namespace
-        self._inside = pulumi.ResourceOptions(
-            parent=self,
-            provider=region.cluster.provider,
-            deleted_with=region.cluster.lifetime,
-            depends_on=[isolation],
-        )
+        self._inside = isolation.inside(self)
         if (image := region.registry.prometheus) is not None:
             for target, port in _TARGETS.items():
                 self._make_discoverable(target, port)

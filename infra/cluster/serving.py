@@ -36,12 +36,7 @@ class Serving(pulumi.ComponentResource):
     ) -> None:
         super().__init__("modelfleet:cluster:Serving", name, None, opts)
         self._region, self._settings, self._namespace = region, settings, isolation.namespace
-        self._inside = pulumi.ResourceOptions(
-            parent=self,
-            provider=region.cluster.provider,
-            deleted_with=region.cluster.lifetime,
-            depends_on=[isolation],
-        )
+        self._inside = isolation.inside(self)
         account = k8s.core.v1.ServiceAccount(
             "server-account",
             metadata=self._metadata(region.identity.server_annotations),
