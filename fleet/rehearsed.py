@@ -12,7 +12,6 @@ from fleet.kept_notes import KeptNotes
 from fleet.run_config import RunConfig
 from fleet.tunnel import TunnelRecords
 from rehearsal import guard
-from rehearsal.tunnel import install
 from rehearsal.world import RehearsalError, World
 from toolchain.locations import clone_dir
 
@@ -41,6 +40,8 @@ def begin(name: str) -> World:
     """
     world = World.named(name)
     world.begin(account="111122223333", region="us-east-1")
+    from rehearsal.tunnel import install  # noqa: PLC0415 - with packages that `make up` leaves out
+
     install(world.folder)
     return world
 
