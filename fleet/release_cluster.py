@@ -1,7 +1,7 @@
 """What a region's Kubernetes says of a release: pods, restarts, GPUs; and its Prometheus, through the API server."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from fleet import console
 from fleet.engine import Engine
+from fleet.release_pods import crashes, ends, restarts, troubles
 from fleet.tunnel import TunnelError, TunnelRecords
 from fleet.tunnel.reach import tunnel_of
 from infra.clouds.names import NAMESPACE, PROMETHEUS
@@ -20,26 +21,25 @@ from toolchain.provider.interface import ProviderError
 
 T = TypeVar("T")
 
-TROUBLES: Final = frozenset(
-    {
-        "CrashLoopBackOff",
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "ErrImageNeverPull",
-        "ErrImagePull",
-        "ImageInspectError",
-        "ImagePullBackOff",
-        "InvalidImageName",
-        "RunContainerError",
-    }
-)
-"""Why the kubelet lets a container wait that won't come by itself (Kubernetes' pkg/kubelet/images/types.go and
-pkg/kubelet/kuberuntime/kuberuntime_container.go)."""
 _SERVES: Final = f"app.kubernetes.io/name!={PROMETHEUS}"
 """What a release is judged by. Prometheus is no part of one: without it the gate has its own requests left."""
+_PODS: Final = f"/api/v1/namespaces/{NAMESPACE}/pods"
+_REPLICA_SETS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets"
 _REVISION: Final = "deployment.kubernetes.io/revision"
-_MESSAGE_LIMIT: Final = 300
 _GPU: Final = "nvidia.com/gpu"
+
+
+@dataclass(frozen=True)
+class BeforeUpdate:
+    """What an update finds, so that only what comes after is laid at its door.
+
+    Attributes:
+        revisions: Newest revision of each Deployment's template, by the Deployment's uid.
+        restarts: Restarts so far, by container (`pod/container`).
+    """
+
+    revisions: Mapping[str, int]
+    restarts: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,14 @@ class RegionCluster:
         async def read(client: ApiClient) -> ClusterState:
             deployments, pods, nodes = await asyncio.gather(
                 client.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments", labelSelector=_SERVES),
-                client.get(f"/api/v1/namespaces/{NAMESPACE}/pods", labelSelector=_SERVES),
+                client.get(_PODS, labelSelector=_SERVES),
                 client.get("/api/v1/nodes"),
             )
             capacity = {node["metadata"]["name"]: _gpus(node) for node in nodes["items"]}
             return ClusterState(
                 workloads=tuple(_workload(each) for each in deployments["items"]),
-                restarts={pod["metadata"]["name"]: _restarts(pod) for pod in pods["items"]},
+                restarts=_of_all(restarts, pods["items"]),
+                ends=_of_all(ends, pods["items"]),
                 troubles=tuple(trouble for pod in pods["items"] for trouble in troubles(pod)),
                 lost_gpus={name: has - offers for name, (has, offers) in capacity.items() if has > offers},
                 gpus=sum(has for has, _ in capacity.values()),
@@ -76,43 +77,39 @@ class RegionCluster:
 
         return self._asked(read)
 
-    def revisions(self) -> Mapping[str, int]:
-        """Give the newest revision of each Deployment's template, by the Deployment's uid.
+    def before_update(self) -> "BeforeUpdate":
+        """Read what an update is about to find.
 
         Raises:
             RegionError: the API server gives no answer.
         """
 
-        async def read(client: ApiClient) -> Mapping[str, int]:
-            replica_sets = await client.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets")
-            return {owner: revision for owner, (revision, _) in _newest(replica_sets["items"]).items()}
+        async def read(client: ApiClient) -> BeforeUpdate:
+            replica_sets, pods = await asyncio.gather(client.get(_REPLICA_SETS), client.get(_PODS))
+            newest = {owner: revision for owner, (revision, _) in _newest(replica_sets["items"]).items()}
+            return BeforeUpdate(newest, _of_all(restarts, pods["items"]))
 
         return self._asked(read)
 
-    def troubles_since(self, revisions: Mapping[str, int]) -> Sequence[PodTrouble]:
-        """Give what keeps pods of templates that are newer than some revisions from running.
+    def troubles_since(self, before: "BeforeUpdate") -> Sequence[PodTrouble]:
+        """Give what keeps pods of templates that came with an update from running, or from going on.
 
         Until an update has changed a Deployment, its pods are those of the release before, which may be the bad one
-        that is being taken back. Going back to a template gives its replica set a new revision.
-
-        Args:
-            revisions: By the Deployment's uid, as they were before.
+        that is being taken back. Going back to a template gives its replica set a new revision; pods of it that have
+        stayed have restarts of their own from before.
 
         Raises:
             RegionError: the API server gives no answer.
         """
 
         async def read(client: ApiClient) -> Sequence[PodTrouble]:
-            replica_sets, pods = await asyncio.gather(
-                client.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets"),
-                client.get(f"/api/v1/namespaces/{NAMESPACE}/pods"),
-            )
-            newer = newer_than(revisions, replica_sets["items"])
+            replica_sets, pods = await asyncio.gather(client.get(_REPLICA_SETS), client.get(_PODS))
+            newer = newer_than(before.revisions, replica_sets["items"])
             return [
                 trouble
                 for pod in pods["items"]
                 if any(owner["uid"] in newer for owner in pod["metadata"].get("ownerReferences") or ())
-                for trouble in troubles(pod)
+                for trouble in (*troubles(pod), *crashes(pod, before.restarts))
             ]
 
         return self._asked(read)
@@ -125,7 +122,7 @@ class RegionCluster:
         """
 
         async def read(client: ApiClient) -> Mapping[str, Any]:
-            return await client.get(f"/api/v1/namespaces/{NAMESPACE}/pods", labelSelector=_SERVES)
+            return await client.get(_PODS, labelSelector=_SERVES)
 
         started = [
             datetime.fromisoformat(pod["status"]["startTime"])
@@ -186,17 +183,9 @@ def region_cluster(engine: Engine, stack: str, outputs: Mapping[str, Any]) -> Ge
         raise RegionError(f"stack {stack}'s cluster can't be reached: {error}") from error
 
 
-def troubles(pod: Mapping[str, Any]) -> Iterator[PodTrouble]:
-    """Give the containers of a pod that wait for what won't come by itself."""
-    status, spec = pod.get("status") or {}, pod.get("spec") or {}
-    images = {each["name"]: each["image"] for key in ("initContainers", "containers") for each in spec.get(key) or ()}
-    if pod["metadata"].get("deletionTimestamp"):
-        return  # it is on its way out: a bad release's pod outlives the way back by its grace period
-    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
-        waits = (container.get("state") or {}).get("waiting") or {}
-        if waits.get("reason") in TROUBLES:
-            message = (waits.get("message") or "")[:_MESSAGE_LIMIT]
-            yield PodTrouble(pod["metadata"]["name"], waits["reason"], message, images.get(container["name"], ""))
+def _of_all(read: Callable[[Mapping[str, Any]], Mapping[str, T]], pods: Iterable[Mapping[str, Any]]) -> Mapping[str, T]:
+    """Join what is read of each pod; names of pods are in its keys."""
+    return {name: value for pod in pods for name, value in read(pod).items()}
 
 
 def _workload(deployment: Mapping[str, Any]) -> Workload:
@@ -205,10 +194,6 @@ def _workload(deployment: Mapping[str, Any]) -> Workload:
     ready = min(status.get("updatedReplicas", 0), status.get("readyReplicas", 0))
     current = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
     return Workload(deployment["metadata"]["name"], wanted, ready, current)
-
-
-def _restarts(pod: Mapping[str, Any]) -> int:
-    return sum(each["restartCount"] for each in (pod.get("status") or {}).get("containerStatuses") or ())
 
 
 def _gpus(node: Mapping[str, Any]) -> tuple[int, int]:

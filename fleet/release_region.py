@@ -77,7 +77,7 @@ class DeployedRegion:
         with ExitStack() as held:
             try:
                 cluster = held.enter_context(self._opened()).cluster
-                troubles = partial(cluster.troubles_since, cluster.revisions())
+                troubles = partial(cluster.troubles_since, cluster.before_update())
             except _FORESEEN:
                 troubles = tuple  # before a region's first update there is nobody to ask
             self._running = StackUpdate(self.stack, lambda line: self.tell(f"{self.stack}: {line}"), troubles)

@@ -15,12 +15,10 @@ from typing import Final
 from fleet.interrupt import Terminated
 from release.errors import RegionBusyError, RegionError
 from release.gate.check import PodTrouble
+from release.pod_watch import LOOK_EVERY_S, PodWatch
 from toolchain.locations import clone_dir
 
 _FLEET: Final = "from fleet.cli import main; main()"
-_LOOK_EVERY_S: Final = 2.0
-TROUBLE_LIMIT_S: Final = 20.0
-"""How long a pod may be in trouble before its release is given up: registries and nodes have hiccups of seconds."""
 _INTERRUPTED: Final = 130
 _LAST_LINES: Final = 30
 _HELD: Final = re.compile(
@@ -94,17 +92,14 @@ class StackUpdate:
             self.tell(line.rstrip())
 
     def _watch(self, ended: threading.Event) -> None:
-        """Give the update up once the same pod has been in trouble for too long."""
-        looks: dict[str, int] = {}
-        while not ended.wait(_LOOK_EVERY_S):
-            found = {one.pod: one for one in self._troubles_now()}
-            looks = {pod: looks.get(pod, 0) + 1 for pod in found}
-            for pod, number in looks.items():
-                if number * _LOOK_EVERY_S >= TROUBLE_LIMIT_S and not self._given_up:
-                    trouble = found[pod]
-                    self._given_up = f"pod {pod}: {trouble.reason}: {trouble.message}".rstrip(": ")
-                    self.tell(self._given_up)
-                    self.interrupt()
+        """Give the update up once its pods have been in trouble for too long, or crash again and again."""
+        watch = PodWatch()
+        while not ended.wait(LOOK_EVERY_S):
+            if (trouble := watch.look(self._troubles_now())) is not None:
+                self._given_up = str(trouble)
+                self.tell(self._given_up)
+                self.interrupt()
+                return
 
     def _troubles_now(self) -> Sequence[PodTrouble]:
         try:

@@ -49,7 +49,7 @@ class Baseline(Stored):
     Attributes:
         samples: By observer: `probe` (the gate's own requests), `prometheus`.
         fingerprint: None where the region didn't answer.
-        restarts: Restarts of containers so far, by pod.
+        restarts: Restarts so far, by container (`pod/container`).
         lost_gpus: GPUs that a node had and didn't offer, by node.
         ills: What was wrong with it already, a sentence each: a gate can't tell that from what a release does.
         note: Why something is missing; empty where nothing is.

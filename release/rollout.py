@@ -168,7 +168,8 @@ class Rollout:
         """Give what a region is to go back to by hand; how it answers now is no measure, since it is being left."""
         region = self._region(stack)
         artefacts = self._progress.begun.target.applied(region.artefacts(), stack)
-        return Before(artefacts=artefacts, baseline=Baseline(restarts=region.observe().restarts))
+        seen = region.observe()
+        return Before(artefacts=artefacts, baseline=Baseline(restarts=seen.restarts, lost_gpus=seen.lost_gpus))
 
     def _baked(self, number: int, wave: Wave) -> bool:
         """Watch a wave's regions until its bake ends; tell whether all have stayed healthy.

@@ -28,19 +28,24 @@ class Workload:
 
 @dataclass(frozen=True)
 class PodTrouble:
-    """A container that can't run.
+    """A container that can't run, or doesn't go on running.
 
     Attributes:
         pod: Its pod.
         reason: In Kubernetes' words.
         message: What was said with it.
         image: Its image, as the pod asks for it.
+        conclusive: Waiting longer would tell nothing more. False where registries and nodes have hiccups like it.
     """
 
     pod: str
     reason: str
     message: str = ""
     image: str = ""
+    conclusive: bool = False
+
+    def __str__(self) -> str:
+        return f"pod {self.pod}: {self.reason}: {self.message}".rstrip(": ")
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ class ClusterState:
 
     Attributes:
         workloads: Deployments of the region's namespace.
-        restarts: Restarts of containers so far, by pod.
+        restarts: Restarts so far, by container (`pod/container`).
+        ends: How a container that has restarted ended last, by container likewise.
         troubles: Containers that can't run.
         lost_gpus: GPUs that a node has and doesn't offer, by node: its device plugin calls them unhealthy.
         gpus: GPUs in all.
@@ -57,6 +63,7 @@ class ClusterState:
 
     workloads: tuple[Workload, ...]
     restarts: Mapping[str, int] = field(default_factory=dict)
+    ends: Mapping[str, str] = field(default_factory=dict)
     troubles: tuple[PodTrouble, ...] = ()
     lost_gpus: Mapping[str, int] = field(default_factory=dict)
     gpus: int = 0

@@ -1,12 +1,29 @@
 """Checks of what the region's Kubernetes says: pods ready, none crashing, no GPU lost."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from release.gate.check import Subject
 from release.gate.verdict import Result, Verdict
 
 CRASHES: Final = 2
-"""Restarts of one container since the update that condemn: the first may be a node's doing."""
+"""Restarts of one container since before the update that condemn: the first may be a node's doing."""
+
+
+def crashing(before: Mapping[str, int], now: Mapping[str, int]) -> Mapping[str, int]:
+    """Give the containers that restart again and again, with their restarts since before.
+
+    Counts are judged, not states: between two crashes a container runs, and may even be ready. A kubelet waits before
+    it starts one again, 10 s at first, twice as long each time, 5 minutes at most
+    (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy); one that crashes every 40 s
+    runs most of the time until that has grown.
+
+    Args:
+        before: Restarts by container (`pod/container`); one that isn't there has come since.
+        now: Likewise, later.
+    """
+    fresh = {container: number - before.get(container, 0) for container, number in now.items()}
+    return {container: number for container, number in fresh.items() if number >= CRASHES}
 
 
 class Readiness:
@@ -34,20 +51,22 @@ class CrashLoops:
 
     def judge(self, subject: Subject) -> Verdict:
         """Count restarts since before, and name what can't run."""
-        fresh = {
-            pod: restarts - subject.before.restarts.get(pod, 0) for pod, restarts in subject.cluster.restarts.items()
+        cluster, before = subject.cluster, subject.before.restarts
+        again = {
+            container: f"{number} restarts since before the release; {cluster.ends.get(container, '')}".rstrip("; ")
+            for container, number in crashing(before, cluster.restarts).items()
         }
-        troubles = {trouble.pod: f"{trouble.reason} {trouble.message}".strip() for trouble in subject.cluster.troubles}
-        crashing = {pod: f"{number} restarts" for pod, number in fresh.items() if number >= CRASHES}
-        found = {**crashing, **troubles}
-        if found:
-            told = "; ".join(f"{pod}: {what}" for pod, what in sorted(found.items()))
+        troubles = {trouble.pod: f"{trouble.reason} {trouble.message}".strip() for trouble in cluster.troubles}
+        if found := {**again, **troubles}:
+            told = "; ".join(f"{who}: {what}" for who, what in sorted(found.items()))
             return Verdict(check=self.name, result=Result.FAILED, reason=told, evidence=found)
         return Verdict(
             check=self.name,
             result=Result.PASSED,
             reason="no container restarts again and again",
-            evidence={"restarts": sum(fresh.values())},
+            evidence={
+                "restarts": sum(number - before.get(container, 0) for container, number in cluster.restarts.items())
+            },
         )
 
 

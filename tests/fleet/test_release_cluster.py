@@ -1,37 +1,9 @@
-"""What is read from Kubernetes' objects: which pods are in trouble, and which are the newest."""
+"""What is read from Kubernetes' objects: which pods are the newest, what is ready, which GPUs are offered."""
 
 from typing import Any
 
-from fleet.release_cluster import _gpus, _workload, newer_than, troubles
+from fleet.release_cluster import _gpus, _workload, newer_than
 from release.gate.check import ClusterState, PodTrouble, Workload
-
-
-def pod(**state: Any) -> dict[str, Any]:
-    statuses = [{"name": "server", "restartCount": 0, "state": state}]
-    containers = [{"name": "server", "image": "r/server@sha256:12"}]
-    return {
-        "metadata": {"name": "server-1"},
-        "spec": {"containers": containers},
-        "status": {"containerStatuses": statuses},
-    }
-
-
-def test_a_container_that_waits_for_what_won_t_come() -> None:
-    (trouble,) = troubles(pod(waiting={"reason": "ImagePullBackOff", "message": "no such image " + "x" * 400}))
-    assert (trouble.pod, trouble.reason, trouble.image) == ("server-1", "ImagePullBackOff", "r/server@sha256:12")
-    assert len(trouble.message) == 300
-
-
-def test_a_container_that_only_starts_is_in_no_trouble() -> None:
-    assert list(troubles(pod(waiting={"reason": "ContainerCreating"}))) == []
-    assert list(troubles(pod(running={"startedAt": "now"}))) == []
-    assert list(troubles({"metadata": {"name": "pending"}})) == []
-
-
-def test_a_bad_pod_on_its_way_out_is_no_trouble() -> None:
-    leaving = pod(waiting={"reason": "ImagePullBackOff"})
-    leaving["metadata"] = {**leaving["metadata"], "deletionTimestamp": "2026-11-21T22:00:00Z"}
-    assert list(troubles(leaving)) == []
 
 
 def test_only_pods_of_the_newest_template_count_as_ready() -> None:

@@ -73,7 +73,7 @@ def test_wrong_answers_are_caught() -> None:
             "not ready: model-server 1 of 2",
         ),
         (ClusterState(workloads=(Workload("gateway", 1, 1, current=False),)), "readiness", "gateway"),
-        (replace(HEALTHY, restarts={"model-server-1": 2}), "crash loops", "model-server-1: 2 restarts"),
+        (replace(HEALTHY, restarts={"model-server-1/server": 2}), "crash loops", "model-server-1/server: 2 restarts"),
         (
             replace(HEALTHY, troubles=(PodTrouble("gateway-1", "ImagePullBackOff", "no such image"),)),
             "crash loops",
