@@ -40,7 +40,7 @@ def stop(name: Name = "local") -> None:
     Example:
         fleet cluster stop drill
     """
-    cluster = _known(name)
+    cluster = _known(name, even_its_remnants=True)
     with _undisturbed(cluster):
         cluster.stop()
     console.note(f"cluster {name} is stopped")
@@ -53,7 +53,7 @@ def reset(name: Name = "local", yes: Annotated[bool, typer.Option("--yes", "-y",
     Example:
         fleet cluster reset drill --yes
     """
-    cluster = _known(name)
+    cluster = _known(name, even_its_remnants=True)
     if not yes:
         whose = f", which stack {cluster.owner} runs in," if cluster.owner else ""
         typer.confirm(f"Remove cluster {name}{whose} and all its data?", abort=True)
@@ -105,16 +105,20 @@ def status(
         )
 
 
-def _known(name: str) -> "EmbeddedCluster":
+def _known(name: str, *, even_its_remnants: bool = False) -> "EmbeddedCluster":
     """Give a cluster that was started before.
+
+    Args:
+        name: the cluster.
+        even_its_remnants: one whose folder is gone will do while something of it is left in the kernel.
 
     Raises:
         FleetError: there is none of that name.
     """
-    from toolchain.cluster import EmbeddedCluster, list_clusters  # noqa: PLC0415
+    from toolchain.cluster import EmbeddedCluster, leftovers, list_clusters  # noqa: PLC0415
 
     cluster = EmbeddedCluster(name)
-    if not cluster.exists:
+    if not cluster.exists and not (even_its_remnants and leftovers(name)):
         names = ", ".join(known.name for known in list_clusters()) or "none"
         raise console.FleetError(f"no cluster {name!r} here; there are: {names}")
     return cluster
