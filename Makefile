@@ -94,7 +94,7 @@ image-reproducible: setup ## build image IMAGE (default: gateway) from two clean
 .PHONY: test-signatures
 test-signatures: setup-all ## the tests of signing with the real cosign, which is built first where it is missing
 	@$(FLEET) tools ensure cosign
-	@.venv/bin/pytest tests/toolchain/images/test_signatures.py $(PYTEST_ARGS)
+	@.venv/bin/pytest tests/toolchain/images/test_signatures.py tests/toolchain/images/test_keyless.py $(PYTEST_ARGS)
 
 .PHONY: check
 check: setup-all ## format, lint, types, workflows, no index host in the tree

@@ -17,6 +17,9 @@ _COLUMNS = ["image", "reference", "MB"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program")]
 Reference = Annotated[str, typer.Argument(help="Image in a registry, by digest, as `fleet image push` prints it")]
+TrustedRoot = Annotated[
+    Path | None, typer.Option(help="Certificates and keys of a Sigstore of your own; the public one's by default")
+]
 ForGpus = Annotated[bool, typer.Option("--cuda", help="The model server for GPUs: with NVIDIA's libraries")]
 Names = Annotated[list[str] | None, typer.Argument(help="Images (folders under images/); all by default")]
 
@@ -188,7 +191,12 @@ def keygen(
 @app.command()
 def sign(
     reference: Reference,
-    key: Annotated[Path | None, typer.Option(help="Private key; without one, the runner's identity signs")] = None,
+    key: Annotated[Path | None, typer.Option(help="Private key")] = None,
+    keyless: Annotated[bool, typer.Option("--keyless", help="Sign by the identity of the job that this is")] = False,
+    signing_config: Annotated[
+        Path | None, typer.Option(help="Keyless, by a Sigstore of your own: file that says where it is")
+    ] = None,
+    trusted_root: TrustedRoot = None,
 ) -> None:
     """Sign a pushed image that was built here, and attach its bill of materials and its provenance.
 
@@ -197,12 +205,16 @@ def sign(
     Examples:
         fleet image sign localhost:5000/gateway@sha256:... --key images.key
 
-        fleet image sign ghcr.io/example/gateway@sha256:...    # in GitHub Actions, with `id-token: write`
+        fleet image sign ghcr.io/example/gateway@sha256:... --keyless    # in GitHub Actions, with `id-token: write`
     """
     from toolchain.images.cosign import KeyFile  # noqa: PLC0415
     from toolchain.images.shipment import sign_shipment  # noqa: PLC0415
+    from toolchain.images.sigstore import Keyless  # noqa: PLC0415
 
-    sign_shipment(reference, None if key is None else KeyFile(key), console.step)
+    if (key is not None) == keyless:
+        raise console.FleetError("say what signs: --key with a private key, or --keyless for this job's own identity")
+    by = Keyless(signing_config, trusted_root) if key is None else KeyFile(key)
+    sign_shipment(reference, by, console.step)
     console.note(f"signed: {reference}")
 
 
@@ -213,6 +225,10 @@ def verify(
     identity: Annotated[
         str, typer.Option(help="Regular expression, of all of it: the workflow that must have signed")
     ] = "",
+    issuer: Annotated[
+        str, typer.Option(help="Who must have proved that identity; GitHub Actions by default", show_default=False)
+    ] = "",
+    trusted_root: TrustedRoot = None,
     as_json: AsJson = False,
 ) -> None:
     r"""Check an image's signature, bill of materials and provenance; fails where one is missing or somebody else's.
@@ -223,12 +239,14 @@ def verify(
         fleet image verify ghcr.io/example/gateway@sha256:... \
             --identity 'https://github\.com/example/modelfleet/\.github/workflows/images\.yml@refs/heads/main'
     """
-    from toolchain.images.cosign import Identity, KeyFile  # noqa: PLC0415
+    from toolchain.images.cosign import KeyFile  # noqa: PLC0415
     from toolchain.images.shipment import verify_shipment  # noqa: PLC0415
+    from toolchain.images.sigstore import GITHUB_ISSUER, Identity  # noqa: PLC0415
 
     if (key is None) == (not identity):
         raise console.FleetError("say who must have signed: --key with a public key, or --identity with a workflow's")
-    verified = verify_shipment(reference, Identity(identity) if key is None else KeyFile(key))
+    by = Identity(identity, issuer or GITHUB_ISSUER, trusted_root) if key is None else KeyFile(key)
+    verified = verify_shipment(reference, by)
     row = asdict(verified) | {"commit": verified.commit or "a changed checkout"}
     console.result([row], ["reference", "packages", "commit", "builder"], as_json=as_json)
 

@@ -1,8 +1,8 @@
 """Signatures and attestations by cosign itself: the one on PATH, else built from its Go module.
 
 With a key file nothing leaves the registry: no transparency log is written or asked, which a closed network could not
-reach, so that whoever holds the key can sign at any time, unseen. Without one (keyless) Fulcio certifies a workflow's
-identity for minutes and Rekor logs the signature: GitHub's runners do that, and a verifier names the identity.
+reach, so that whoever holds the key can sign at any time, unseen. Without one (`toolchain.images.sigstore`) a job signs
+by its own identity, GitHub's runners for instance, and a verifier names that.
 
 What cosign stores beside an image are OCI referrers of its digest (image specification 1.1), in registries that don't
 know these under a tag `sha256-<digest>`.
@@ -22,6 +22,7 @@ from typing import Any
 
 from toolchain import builder
 from toolchain.images.errors import SignatureError
+from toolchain.images.sigstore import Identity, Keyless
 
 PASSWORD_VARIABLE = "COSIGN_PASSWORD"  # noqa: S105 - a variable's name
 """Of a key file; cosign's own name of it. Empty: a key without one."""
@@ -34,19 +35,6 @@ class KeyFile:
     """A key of one's own: the private half signs, the public one verifies."""
 
     path: Path
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who may have signed without a key.
-
-    Attributes:
-        subject: Regular expression of the certificate's whole subject: the workflow's address and ref.
-        issuer: Whose identity tokens: GitHub's, https://token.actions.githubusercontent.com.
-    """
-
-    subject: str
-    issuer: str = "https://token.actions.githubusercontent.com"
 
 
 def generate_key(prefix: Path) -> tuple[Path, Path]:
@@ -68,23 +56,23 @@ def generate_key(prefix: Path) -> tuple[Path, Path]:
     return private, public
 
 
-def sign(reference: str, key: KeyFile | None) -> None:
+def sign(reference: str, by: KeyFile | Keyless) -> None:
     """Sign an image in a registry.
 
     Raises:
         SignatureError: the reference is not by digest, or cosign refuses.
     """
-    _run(["sign", *_signing(key), *_registry(reference), reference])
+    _run(["sign", *_signing(by), *_registry(reference), reference])
 
 
-def attest(reference: str, kind: str, predicate: Mapping[str, Any], key: KeyFile | None) -> None:
+def attest(reference: str, kind: str, predicate: Mapping[str, Any], by: KeyFile | Keyless) -> None:
     """Attach a signed statement (in-toto, in DSSE) to an image in a registry.
 
     Args:
         reference: By digest.
         kind: cosign's name of the predicate's type: `spdxjson`, `slsaprovenance1`.
         predicate: What is stated.
-        key: What signs; None signs by the runner's identity.
+        by: What signs.
 
     Raises:
         SignatureError: the reference is not by digest, or cosign refuses.
@@ -93,7 +81,7 @@ def attest(reference: str, kind: str, predicate: Mapping[str, Any], key: KeyFile
         file = Path(scratch) / "predicate.json"
         file.write_text(json.dumps(predicate, sort_keys=True), encoding="utf-8")
         options = ["--type", kind, "--predicate", str(file)]
-        _run(["attest", *_signing(key), *options, *_registry(reference), reference])
+        _run(["attest", *_signing(by), *options, *_registry(reference), reference])
 
 
 def verify(reference: str, by: KeyFile | Identity) -> None:
@@ -130,26 +118,21 @@ def _predicate(printed: str, reference: str, kind: str) -> dict[str, Any]:
     raise SignatureError(f"{reference}: cosign verified a statement of kind {kind} that is not about this digest")
 
 
-def _signing(key: KeyFile | None) -> list[str]:
-    if key is None:
-        return ["--yes"]
-    if not key.path.is_file():
-        raise SignatureError(f"{key.path}: no such key; `fleet image keygen` makes one")
+def _signing(by: KeyFile | Keyless) -> list[str]:
+    if isinstance(by, Keyless):
+        return ["--yes", *by.options()]
+    if not by.path.is_file():
+        raise SignatureError(f"{by.path}: no such key; `fleet image keygen` makes one")
     # A signing configuration would name the public good's log and time stamps.
-    return ["--yes", "--key", str(key.path), "--tlog-upload=false", "--use-signing-config=false"]
+    return ["--yes", "--key", str(by.path), "--tlog-upload=false", "--use-signing-config=false"]
 
 
 def _verifying(by: KeyFile | Identity) -> list[str]:
-    if isinstance(by, KeyFile):
-        if not by.path.is_file():
-            raise SignatureError(f"{by.path}: no such public key; it is the .pub beside the key that signed")
-        return ["--key", str(by.path), "--insecure-ignore-tlog=true"]
-    return ["--certificate-identity-regexp", _whole(by.subject), "--certificate-oidc-issuer", by.issuer]
-
-
-def _whole(pattern: str) -> str:
-    """Anchor a pattern: cosign looks for it anywhere, and others may be named so that they contain our name."""
-    return f"^(?:{pattern})$"
+    if isinstance(by, Identity):
+        return by.options()
+    if not by.path.is_file():
+        raise SignatureError(f"{by.path}: no such public key; it is the .pub beside the key that signed")
+    return ["--key", str(by.path), "--insecure-ignore-tlog=true"]
 
 
 def _registry(reference: str) -> list[str]:
@@ -173,5 +156,16 @@ def _run(arguments: Sequence[str]) -> str:
     if done.returncode:
         lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
         told = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")] or lines[-1:]
-        raise SignatureError(f"cosign {arguments[0]}: {' '.join(told) or f'exit code {done.returncode}'}")
+        reason = " ".join(told) or f"exit code {done.returncode}"
+        raise SignatureError(f"cosign {arguments[0]}: {reason}{_hint(reason)}")
     return done.stdout
+
+
+def _hint(reason: str) -> str:
+    """Say what to do where a job couldn't prove who it is: cosign speaks of a token that it was never given."""
+    if "retrieving ID token" not in reason:
+        return ""
+    return (
+        ". Nothing here proves an identity: a job in GitHub Actions needs `permissions: id-token: write`; elsewhere "
+        "SIGSTORE_ID_TOKEN holds a token of an issuer that the certificate authority knows"
+    )

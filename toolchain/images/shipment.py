@@ -8,11 +8,12 @@ from typing import Any
 from toolchain.images import cosign
 from toolchain.images.built_image import BuiltImage, list_built
 from toolchain.images.contents import read_contents
-from toolchain.images.cosign import Identity, KeyFile
+from toolchain.images.cosign import KeyFile
 from toolchain.images.errors import SignatureError
 from toolchain.images.gate import findings
 from toolchain.images.provenance import SLSA_TYPE, provenance
 from toolchain.images.sbom import SPDX_TYPE, sbom
+from toolchain.images.sigstore import Identity, Keyless
 from toolchain.locations import clone_dir
 
 
@@ -59,7 +60,7 @@ def built_as(reference: str) -> BuiltImage:
     )
 
 
-def sign_shipment(reference: str, key: KeyFile | None, say: Callable[[str], None]) -> None:
+def sign_shipment(reference: str, by: KeyFile | Keyless, say: Callable[[str], None]) -> None:
     """Sign a pushed image and attach both statements; an image that breaks a rule is not signed.
 
     Signing again adds another signature: nothing is taken away.
@@ -73,11 +74,11 @@ def sign_shipment(reference: str, key: KeyFile | None, say: Callable[[str], None
         told = "; ".join(f"it {finding.text}" for finding in broken)
         raise SignatureError(f"{reference} is not signed: {told}")
     say("signing")
-    cosign.sign(reference, key)
+    cosign.sign(reference, by)
     say("attaching its bill of materials")
-    cosign.attest(reference, SPDX_TYPE, bill_of_materials(image), key)
+    cosign.attest(reference, SPDX_TYPE, bill_of_materials(image), by)
     say("attaching its provenance")
-    cosign.attest(reference, SLSA_TYPE, provenance(image), key)
+    cosign.attest(reference, SLSA_TYPE, provenance(image), by)
 
 
 def verify_shipment(reference: str, by: KeyFile | Identity) -> Verified:

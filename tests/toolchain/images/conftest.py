@@ -5,15 +5,18 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from toolchain.images import dependencies
+from tests.toolchain.images.tiny_image import FILES, make_image
+from toolchain import builder
+from toolchain.images import BuiltImage, cosign, dependencies
 
 ANSWERS_WITHIN_S = 60.0
+Make = Callable[..., BuiltImage]
 
 
 @pytest.fixture
@@ -23,6 +26,24 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MODELFLEET_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{uv.parent}:{os.environ['PATH']}")
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def real_cosign(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """cosign on PATH. A test names it first: it is looked up in the real cache folder, before that becomes another."""
+    if shutil.which("cosign") is None:
+        if not builder.is_built("cosign"):
+            pytest.skip("cosign is neither on PATH nor built: `make test-signatures` builds it")
+        monkeypatch.setenv("PATH", str(builder.ensure("cosign")), prepend=":")
+    monkeypatch.setenv(cosign.PASSWORD_VARIABLE, "a pass phrase")
+    return Path(str(shutil.which("cosign")))
+
+
+@pytest.fixture
+def make_shipped(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Make an image where those built are looked for; the lock pins what FILES holds."""
+    monkeypatch.setattr(dependencies, "requirements", lambda *_, **__: "typing-thing==1.0\n")
+    return lambda files=FILES, config=None: make_image(own_cache, files, config)
 
 
 @pytest.fixture

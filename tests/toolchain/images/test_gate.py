@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.toolchain.images.tiny_image import CONFIG, LABELS, PYTHON, STATUS, make_image, metadata
+from tests.toolchain.images.tiny_image import CONFIG, FILES, LABELS, PYTHON, make_image, metadata
 from toolchain.images import BuiltImage, dependencies
 from toolchain.images.contents import Package, read_contents
 from toolchain.images.errors import ArchiveError
@@ -17,13 +17,6 @@ from toolchain.images.gate import findings
 from toolchain.images.provenance import provenance
 from toolchain.images.recipe import recipe_of
 from toolchain.images.sbom import sbom
-
-FILES = {
-    "usr/bin/python3": "",
-    "var/lib/dpkg/status": STATUS,
-    f"{PYTHON}/Typing_Thing-1.0.dist-info/METADATA": metadata("Typing_Thing", "1.0"),
-    f"{PYTHON}/setuptools/_vendor/brought-2.0.dist-info/METADATA": metadata("brought", "2.0"),
-}
 
 Make = Callable[..., BuiltImage]
 

@@ -25,6 +25,15 @@ def metadata(name: str, version: str, license_: str = "MIT") -> str:
     return f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\nLicense-Expression: {license_}\n\nText.\n"
 
 
+FILES = {
+    "usr/bin/python3": "",
+    "var/lib/dpkg/status": STATUS,
+    f"{PYTHON}/Typing_Thing-1.0.dist-info/METADATA": metadata("Typing_Thing", "1.0"),
+    f"{PYTHON}/setuptools/_vendor/brought-2.0.dist-info/METADATA": metadata("brought", "2.0"),
+}
+"""What a good image holds; the lock pins `typing-thing==1.0`."""
+
+
 def make_image(cache: Path, files: Mapping[str, str], config: Mapping[str, Any] | None = None) -> BuiltImage:
     """Make an image named `gateway` in a cache folder, one zstd layer, where `list_built` finds it."""
     plain = io.BytesIO()
