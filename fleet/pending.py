@@ -7,7 +7,6 @@ state as the next checkpoint would have had it, in one write.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -61,12 +60,13 @@ class Settled:
     gone: tuple[str, ...] = ()
 
 
-def settle(engine: Engine, stack: str, workplace: Path, decisions: Decisions) -> Settled:
+def settle(engine: Engine, stack: str, seen: Mapping[str, Any], workplace: Path, decisions: Decisions) -> Settled:
     """Find out what became of everything that is pending, and write it into the state.
 
     Args:
         engine: the stack's engine.
-        stack: its name; nothing updates it, and something is pending in it.
+        stack: its name; nothing updates it.
+        seen: its checkpoint with what is pending, secrets encrypted: what is decided holds for that one only.
         workplace: a folder for a scratch stack.
         decisions: what a person knows.
 
@@ -79,12 +79,11 @@ def settle(engine: Engine, stack: str, workplace: Path, decisions: Decisions) ->
         UpdateFailedError: a cloud couldn't be asked; nothing was changed.
     """
     checkpoint = engine.export(stack, show_secrets=True)
-    decided_on = deepcopy(checkpoint["deployment"])
-    deployment = checkpoint["deployment"]
+    deployment = dict(checkpoint["deployment"])
     resources: list[State] = deployment.get("resources") or []
-    pending = deployment.pop("pending_operations")
+    pending = deployment.pop("pending_operations", None) or []
     begun = [Suspect.of(each["resource"]) for each in pending if each["type"] == "creating"]
-    project = pending[0]["resource"]["urn"].split("::", 2)[1]
+    project = seen["deployment"]["pending_operations"][0]["resource"]["urn"].split("::", 2)[1]
     ending = _ending(pending, resources)
     existing: list[State] = []
     with ScratchStack.beside(engine, stack, project, workplace) as scratch:
@@ -98,12 +97,12 @@ def settle(engine: Engine, stack: str, workplace: Path, decisions: Decisions) ->
     gone = [each for each in ending if (each["urn"], each["id"]) not in alive]
     deployment["resources"] = with_made(_without(resources, gone), made)
     # An update that is under way elsewhere has pending operations too. The import takes its lock, or is refused.
-    if engine.export(stack, show_secrets=True)["deployment"] != decided_on:
+    if engine.export(stack)["deployment"] != seen["deployment"]:
         raise StateChangedError(
             f"the state of {stack} has changed meanwhile: an update is under way somewhere, nothing was killed; "
             "nothing was changed, wait until that has ended"
         )
-    engine.import_(stack, checkpoint)
+    engine.import_(stack, {**checkpoint, "deployment": deployment})
     return Settled(settled.adopted, settled.never_made, settled.made_again, tuple(each["urn"] for each in gone))
 
 

@@ -50,13 +50,14 @@ def repair(
     if adopts:
         _forget_pending(engine, stack)
         return None
-    if not engine.export(stack)["deployment"].get("pending_operations"):
+    seen = engine.export(stack)
+    if not seen["deployment"].get("pending_operations"):
         return None
     if folder_of(backend) is None:
         _check_unlocked(engine, stack)  # an update that is under way elsewhere has pending operations too
     from fleet.pending import NO_DECISIONS, settle  # noqa: PLC0415 - the clouds' tables take a third of a second
 
-    settled = settle(engine, stack, workplace(engine), decisions or NO_DECISIONS)
+    settled = settle(engine, stack, seen, workplace(engine), decisions or NO_DECISIONS)
     _tell(stack, settled)
     return settled
 
