@@ -93,7 +93,7 @@ def build(
     with FileLock(folder.parent / f".{folder.name}.lock"):
         if (built := _load(folder)) is not None:  # another process has just built it
             return built
-        _require_room(recipe, folder.parent)
+        _require_room(recipe, accelerator, folder.parent)
         _remove_leftovers(folder)
         try:
             with tempfile.TemporaryDirectory(prefix=f".{folder.name}-part-", dir=folder.parent) as scratch:
@@ -203,11 +203,11 @@ def _folder(name: str, sources: str) -> Path:
     return cache_dir() / "images" / f"{name}-{sources.removeprefix('sha256:')[:24]}"
 
 
-def _require_room(recipe: ImageRecipe, where: Path) -> None:
-    free = shutil.disk_usage(where).free
-    if free < recipe.needed_bytes:
+def _require_room(recipe: ImageRecipe, accelerator: Accelerator, where: Path) -> None:
+    free, needed = shutil.disk_usage(where).free, recipe.room_bytes(accelerator)
+    if free < needed:
         raise DiskFullError(
-            f"building image '{recipe.name}' needs {recipe.needed_bytes / 1e9:.1f} GB in {where}, "
+            f"building image '{recipe.name}' for {accelerator} needs {needed / 1e9:.1f} GB in {where}, "
             f"{free / 1e9:.1f} GB are free: free some, or set MODELFLEET_CACHE to a folder on another disk"
         )
 

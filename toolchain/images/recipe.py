@@ -45,6 +45,9 @@ class ImageRecipe:
     program: DebianProgram | None = None
     # Room that a build needs, measured: the trees of packages, two layers of them, and the archive.
     needed_bytes: int
+    # Room that the GPU variant needs besides, reckoned: its packages are 4 GB more, which lie in the tree and in both
+    # layers, and some 3 GB compressed, in the builder's result and in the archive.
+    cuda_bytes: int = 0
     # What a node pulls, compressed, at most: `fleet image check` refuses more.
     largest_bytes: int
 
@@ -64,6 +67,10 @@ class ImageRecipe:
     def entry_point(self) -> str:
         """The program that a container of it starts."""
         return _INTERPRETER if self.program is None else f"/{self.program.path}"
+
+    def room_bytes(self, accelerator: Accelerator) -> int:
+        """Give the room that a build needs in the cache folder."""
+        return self.needed_bytes + (self.cuda_bytes if accelerator is Accelerator.CUDA else 0)
 
     def locked_packages(self, *, cpu: bool) -> str:
         """Return its pinned and hashed Python packages, as a requirements file; empty where it holds none.
@@ -103,6 +110,7 @@ RECIPES = {
                 "service/weights",
             ),
             needed_bytes=8_000_000_000,
+            cuda_bytes=18_000_000_000,
             largest_bytes=450_000_000,
         ),
         ImageRecipe(

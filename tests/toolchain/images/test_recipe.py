@@ -1,12 +1,13 @@
 """What goes into an image, and the digest over it."""
 
 import ast
+import re
 import time
 from pathlib import Path
 
 import pytest
 
-from toolchain.images import base_image, recipe
+from toolchain.images import base_image, cpu_torch, recipe
 from toolchain.images.errors import BaseImageError, UnknownImageError
 from toolchain.locations import clone_dir
 
@@ -36,6 +37,17 @@ def test_each_input_changes_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
     digests.add(recipe.source_digest("gateway"))
     assert len(digests) == 6
+
+
+def test_the_gpu_variant_has_the_same_packages_and_those_of_gpus_besides() -> None:
+    server = recipe.recipe_of("server")
+    locked = [server.locked_packages(cpu=cpu) for cpu in (True, False)]
+    cpu, cuda = ({*re.findall(r"^([\w.-]+==\S+)", text, re.MULTILINE)} for text in locked)
+    assert cpu < cuda
+    besides = {pinned.partition("==")[0] for pinned in cuda - cpu}
+    assert {"triton", "nvidia-cublas"} <= besides
+    assert all(cpu_torch.is_gpu_package(name) for name in besides)
+    assert server.room_bytes(recipe.Accelerator.CUDA) > 2 * server.room_bytes(recipe.Accelerator.CPU)
 
 
 def test_a_changed_source_file_changes_the_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
