@@ -67,7 +67,7 @@ def crashes(pod: Mapping[str, Any], before: Mapping[str, int]) -> Iterator[PodTr
     said, images = ends(pod), _images(pod)
     for name, number in crashing(before, restarts(pod)).items():
         pod_name, _, container = name.partition("/")
-        message = f"{container} restarted {number} times since the update began; {said.get(name, '')}".rstrip("; ")
+        message = f"{container} restarted {number} times since before the update; {said.get(name, '')}".rstrip("; ")
         yield PodTrouble(pod_name, CRASHES, message, images.get(container, ""), conclusive=True)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Self, TypeVar
 
 from fleet.access import Access
 from fleet.console import FleetError
-from fleet.release_cluster import RegionCluster, region_cluster
+from fleet.release_cluster import BeforeUpdate, RegionCluster, region_cluster
 from fleet.release_pins import config_hash, pin, pinned
 from fleet.release_update import StackUpdate
 from fleet.stacks import Stack, stack_file
@@ -72,12 +72,16 @@ class DeployedRegion:
         """Run what goes before an update."""
         self.migration.expand(self.stack, artefacts)
 
-    def update(self) -> None:
+    def update(self, before: Baseline | None = None) -> None:
         """Run `fleet up`, and give it up where its pods can't run."""
         with ExitStack() as held:
             try:
                 cluster = held.enter_context(self._opened()).cluster
-                troubles = partial(cluster.troubles_since, cluster.before_update())
+                if before is not None and before.revisions:  # else it couldn't be looked at by then
+                    found = BeforeUpdate(before.revisions, before.restarts)
+                else:
+                    found = cluster.before_update()
+                troubles = partial(cluster.troubles_since, found)
             except _FORESEEN:
                 troubles = tuple  # before a region's first update there is nobody to ask
             self._running = StackUpdate(self.stack, lambda line: self.tell(f"{self.stack}: {line}"), troubles)
@@ -100,6 +104,7 @@ class DeployedRegion:
                     samples=seen.samples,
                     fingerprint=seen.fingerprint,
                     restarts=state.restarts,
+                    revisions=region.cluster.before_update().revisions,
                     lost_gpus=state.lost_gpus,
                     ills=state.ills,
                     note="; ".join(seen.notes),

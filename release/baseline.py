@@ -50,6 +50,7 @@ class Baseline(Stored):
         samples: By observer: `probe` (the gate's own requests), `prometheus`.
         fingerprint: None where the region didn't answer.
         restarts: Restarts so far, by container (`pod/container`).
+        revisions: Newest revision of each Deployment's template, by the Deployment's uid: newer ones are the release's.
         lost_gpus: GPUs that a node had and didn't offer, by node.
         ills: What was wrong with it already, a sentence each: a gate can't tell that from what a release does.
         note: Why something is missing; empty where nothing is.
@@ -58,6 +59,7 @@ class Baseline(Stored):
     samples: Mapping[str, Samples] = Field(default_factory=dict)
     fingerprint: Fingerprint | None = None
     restarts: Mapping[str, int] = Field(default_factory=dict)
+    revisions: Mapping[str, int] = Field(default_factory=dict)
     lost_gpus: Mapping[str, int] = Field(default_factory=dict)
     ills: tuple[str, ...] = ()
     note: str = ""

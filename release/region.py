@@ -48,8 +48,12 @@ class Region(Protocol):
         """
         ...
 
-    def update(self) -> None:
+    def update(self, before: Baseline | None = None) -> None:
         """Repair what a killed update left, bring the stack to what its file says, wait for the rollout of its pods.
+
+        Args:
+            before: The region before this rollout: what a killed run of this update has brought came since. None on the
+                way back, since what has come by then is what is being left.
 
         Raises:
             RegionError: it failed, or pods of the new release can't run.

@@ -68,7 +68,7 @@ class Rollout:
             Step.GATE: self._judge,
             Step.RECORD: self._record,
             Step.RESTORE: self._restore,
-            Step.REVERT: self._update,
+            Step.REVERT: self._revert,
             Step.VERIFY: self._judge,
             Step.NOTE: self._note,
         }
@@ -256,6 +256,9 @@ class Rollout:
         self._region(stack).migrate(self._wanted(stack))
 
     def _update(self, stack: str) -> None:
+        self._region(stack).update(self._before(stack).baseline)
+
+    def _revert(self, stack: str) -> None:
         self._region(stack).update()
 
     def _judge(self, stack: str) -> tuple[Verdict, ...]:

@@ -101,7 +101,7 @@ def test_how_it_ended_is_told() -> None:
     killed["status"]["containerStatuses"][0]["lastState"]["terminated"]["reason"] = "OOMKilled"
     (trouble,) = crashes(killed, {})
     assert str(trouble) == (
-        "pod server-1: Crashes: server restarted 2 times since the update began; "
+        "pod server-1: Crashes: server restarted 2 times since before the update; "
         "ended last with exit code 137 (OOMKilled)"
     )
     assert trouble.image == IMAGE

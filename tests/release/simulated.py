@@ -77,7 +77,8 @@ class SimulatedRegion:
     def migrate(self, artefacts: Artefacts) -> None:
         self._file("migrated").write_text(artefacts.server, encoding="utf-8")
 
-    def update(self) -> None:
+    def update(self, before: Baseline | None = None) -> None:
+        del before  # its pods are seen at once
         if self._file("lock").exists():
             raise RegionBusyError(f"stack {self.stack} is being updated by process 7")
         if self._file("deaf").exists():
