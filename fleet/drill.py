@@ -1,4 +1,4 @@
-"""Drills: the short life of a stack with faults, beside the same life without any, each in a world of its own."""
+"""Drills: the short life of a stack with faults, held against the same life without any."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fleet import console
-from fleet.faults import FaultDrill, ShortLife, Stage, Weathered, undisturbed
+from fleet.faults import FaultDrill, Weathered
+from fleet.isolated_faults import IsolatedDrill
 from fleet.rehearse import Identity, Rehearsal
+from fleet.short_life import Run, ShortLife, Stage, undisturbed
 from infra.config import StackSettings
 from rehearsal.clusters.mode import ClusterMode
 from rehearsal.world import World
@@ -29,17 +31,25 @@ class Drill:
     policies: tuple[str, ...] = ()
     clusters: ClusterMode = ClusterMode.REMEMBERED
 
-    def play(self, world: World, *, seed: int, sample: int | None) -> Iterator[Weathered]:
-        """Live without faults, then with them, from empty accounts.
+    def play(self, world: World, *, seed: int, sample: int | None, isolated: bool = False) -> Iterator[Weathered]:
+        """Live without faults, and with them, from empty accounts.
 
         Args:
-            world: where the faults are; the other one is beside it.
+            world: where the faults are; a life without any is lived in another one beside it, or before each stage.
             seed: what is drawn is drawn from this.
             sample: how many operations of each stage fail; None for every one.
+            isolated: whether each of a sample fails in a life of its own.
 
         Raises:
             ToolchainError, FleetError: it can't be played, or a run failed without a fault.
         """
+        if isolated and sample is not None:
+            yield from self._isolated(world, seed, sample)
+        else:
+            yield from self._chained(world, seed, sample)
+
+    def _chained(self, world: World, seed: int, sample: int | None) -> Iterator[Weathered]:
+        """Let all faults meet one life."""
         beside = World.named(f"{world.folder.name}-without-faults")
         with ExitStack() as held:
             for place in (world, beside):
@@ -53,6 +63,15 @@ class Drill:
             drill = FaultDrill(
                 goes_on, without, seed=seed, sample=sample, policies=self.policies, on_run=self._announce_run
             )
+            yield from drill.play()
+
+    def _isolated(self, world: World, seed: int, each: int) -> Iterator[Weathered]:
+        """Let each fault meet a life of its own."""
+        with world.held():
+            world.forget()
+            life = self._life(world)
+            unjudged = replace(life, rehearsal=replace(life.rehearsal, policies=()))
+            drill = IsolatedDrill(unjudged, each, seed=seed, policies=self.policies, on_run=self._announce_run)
             yield from drill.play()
 
     def _life(self, world: World) -> ShortLife:
@@ -83,5 +102,6 @@ class Drill:
         *_, last = self.settings
         console.step(f"{last}: {stage} {how}")
 
-    def _announce_run(self, stage: Stage, run: int) -> None:
-        self._announce(stage, f"with faults, run {run}")
+    def _announce_run(self, run: Run) -> None:
+        met = f"{run.faulted} of {run.planned} faults met"
+        self._announce(run.stage, f"with faults, run {run.number} ({met})")

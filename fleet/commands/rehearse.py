@@ -35,7 +35,8 @@ engine's back is found by a refresh and put right by another update. An update t
 as long as each met another fault.
 
 With --faults each creation, change and deletion of the last stack fails once, in a way that --seed draws, and the
-engine is killed at every tenth. The stack must become what it is without them; --sample fails so many of each only.
+engine is killed at every tenth. The stack must become what it is without them; --sample fails so many of each only,
+and with --isolated each of these in a life of its own, in which nothing else goes wrong.
 
 Examples:
 
@@ -49,6 +50,7 @@ Examples:
     fleet rehearse aws-eu-central-1 --files examples/smallest-region --lifecycle --timeline life.html
     fleet rehearse gcp-europe-west4 --scenario rehearsal/scenarios/killed.yaml
     fleet rehearse gcp-europe-west4 --faults --sample 20 --seed 7
+    fleet rehearse gcp-europe-west4 --faults --sample 3 --isolated   # each fault alone
 """
 
 _APART: Mapping[str, set[str]] = {
@@ -74,6 +76,9 @@ def rehearse(
     faults: Annotated[bool, typer.Option("--faults", help="Let each of the last stack's operations fail once")] = False,
     seed: Annotated[int, typer.Option(help="What --faults draws from")] = 0,
     sample: Annotated[int | None, typer.Option(min=1, help="With --faults: so many operations of each kind")] = None,
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="With --sample: each fault in a life of its own")
+    ] = False,
     timeline: Annotated[
         Path | None, typer.Option(help="Write what waited on what: a chart (.html), data (.json), or text (-)")
     ] = None,
@@ -93,7 +98,7 @@ def rehearse(
 
     together = {
         "--faults": faults, "--scenario": scenario, "--lifecycle": lifecycle, "--down": down, "--export": export,
-        "--continue": goes_on, "--timeline": timeline, "--sample": sample, "--seed": seed,
+        "--continue": goes_on, "--timeline": timeline, "--sample": sample, "--seed": seed, "--isolated": isolated,
     }  # fmt: skip
     _check({option for option, given in together.items() if given})
     settings = _settings(stacks, files)
@@ -105,7 +110,7 @@ def rehearse(
         from fleet.drill import Drill  # noqa: PLC0415
 
         drill = Drill(settings, files=files, policies=policy_arguments() if policies else (), clusters=mode)
-        _tell_faults(last, drill.play(place, seed=seed, sample=sample), as_json=as_json)
+        _tell_faults(last, drill.play(place, seed=seed, sample=sample, isolated=isolated), as_json=as_json)
         return
     report: list[Mapping[str, Any]] = []
     timelines: list[Timeline] = []
@@ -173,8 +178,10 @@ def _check(given: set[str]) -> None:
     for option, others in _APART.items():
         if option in given and (wrong := sorted(given & others)):
             raise console.FleetError(f"{option} and {', '.join(wrong)} don't go together: leave one out")
-    if "--faults" not in given and (wrong := sorted(given & {"--sample", "--seed"})):
+    if "--faults" not in given and (wrong := sorted(given & {"--sample", "--seed", "--isolated"})):
         raise console.FleetError(f"{', '.join(wrong)} says what --faults draws: add --faults, or leave it out")
+    if "--isolated" in given and "--sample" not in given:
+        raise console.FleetError("--isolated takes a life for each fault: add --sample with how many of each kind")
 
 
 def _scenario(file: Path | None) -> "Scenario | None":

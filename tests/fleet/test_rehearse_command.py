@@ -17,6 +17,7 @@ from fleet.console import FleetError
         (["--faults", "--scenario", "x.yaml", "--down"], "--faults and --down, --scenario don't go together"),
         (["--scenario", "x.yaml", "--lifecycle"], "--scenario and --lifecycle don't go together"),
         (["--sample", "3"], "--sample says what --faults draws: add --faults"),
+        (["--faults", "--isolated"], "--isolated takes a life for each fault: add --sample"),
     ],
 )
 def test_options_that_mean_nothing_together_are_named(options: list[str], told: str) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from fleet.engine import UpdateFailedError
-from fleet.faults import FaultDrill, ShortLife, Stage, undisturbed
+from fleet.faults import FaultDrill
+from fleet.isolated_faults import IsolatedDrill
 from fleet.played_scenario import play
 from fleet.rehearse import Identity, Rehearsal
+from fleet.short_life import Run, ShortLife, Stage, undisturbed
 from rehearsal.journal import Outcome, entries
 from rehearsal.mishaps import Fault, Plan, Rule
 from rehearsal.scenario import Drift, PlantedFault, Scenario
@@ -35,11 +37,26 @@ def test_a_stack_becomes_what_it_is_without_faults(tmp_path: Path, monkeypatch: 
     print(f"MODELFLEET_SEED={SEED}")  # noqa: T201 - shown where the test fails
     without = undisturbed(ShortLife(opened(tmp_path, monkeypatch, "without", "gcp"), until=Stage.UP))
     life = ShortLife(replace(opened(tmp_path, monkeypatch, "with", "gcp"), goes_on=True), until=Stage.UP)
-    [up] = FaultDrill(life, without, seed=SEED, sample=2, killed_every=0).play()
+    begun: list[Run] = []
+    [up] = FaultDrill(life, without, seed=SEED, sample=2, killed_every=0, on_run=begun.append).play()
     assert up.problems == ()
+    assert [run.number for run in begun] == list(range(1, up.runs + 1))
+    assert begun[0].faulted == 0
+    assert begun[-1].faulted == begun[-1].planned == 2
     assert (up.planned, up.faulted, up.possible) == (2, 2, 7)
     assert 2 <= up.runs <= 3
     assert sum(up.met.values()) == 2
+
+
+def test_a_fault_alone_is_healed_and_then_the_world_is_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print(f"MODELFLEET_SEED={SEED}")  # noqa: T201 - shown where the test fails
+    rehearsal = opened(tmp_path, monkeypatch, "alone", "gcp-keys")
+    [up] = IsolatedDrill(ShortLife(rehearsal, until=Stage.UP), each=1, seed=SEED).play()
+    assert up.problems == ()
+    assert (up.planned, up.faulted, up.runs) == (1, 1, 2)
+    assert not [entry for entry in entries(rehearsal.world.memory) if entry.fault], "the life without faults is kept"
 
 
 def test_what_was_changed_behind_its_back_is_found_and_put_right(
