@@ -21,6 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from service.web.errors import ApiError
 from service.web.settings import PREFIX, ConfigurationError
+from service.web.tls_handshake import TlsHandshake
 
 if TYPE_CHECKING:
     import ssl
@@ -155,7 +156,7 @@ class Listener(uvicorn.Server):
             app: what answers.
             host: address to listen on.
             port: to listen on; 0 takes a free one.
-            header_timeout_s: within which a request's head has to arrive.
+            header_timeout_s: within which a request's head has to arrive, and before it a TLS handshake has to end.
             keep_alive_s: that a connection is kept without a request. A client that still keeps a connection which
                 this side closes may send a request into it and get a reset: uvicorn's own 5 s are just what httpx,
                 and so the openai SDK, keeps an idle connection for.
@@ -166,9 +167,13 @@ class Listener(uvicorn.Server):
             ConfigurationError: the port can't be had.
         """
         limits = {"header_timeout_s": header_timeout_s, "max_connections": max_connections}
-        protocol = type("ConfiguredH11Protocol", (GuardedH11Protocol,), limits)
+        protocol: type[asyncio.Protocol] = type("ConfiguredH11Protocol", (GuardedH11Protocol,), limits)
+        if tls is not None:
+            handshake = {"protocol": protocol, "context": tls, "timeout_s": header_timeout_s, "open_": {}}
+            protocol = type("ConfiguredTlsHandshake", (TlsHandshake,), handshake)
         config = uvicorn.Config(
             app,
+            loop="asyncio",
             http=protocol,
             ws="none",
             lifespan="off",
@@ -178,7 +183,6 @@ class Listener(uvicorn.Server):
             date_header=True,
             timeout_keep_alive=keep_alive_s,
             timeout_graceful_shutdown=_CLOSE_S,
-            ssl_context_factory=None if tls is None else lambda *_: tls,
         )
         super().__init__(config)
         self.socket = bind(host, port)
