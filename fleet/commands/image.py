@@ -213,6 +213,8 @@ def sign(
 
     if (key is not None) == keyless:
         raise console.FleetError("say what signs: --key with a private key, or --keyless for this job's own identity")
+    if key is not None and (signing_config or trusted_root):
+        raise console.FleetError("--signing-config and --trusted-root name a Sigstore, which a --key does without")
     by = Keyless(signing_config, trusted_root) if key is None else KeyFile(key)
     sign_shipment(reference, by, console.step)
     console.note(f"signed: {reference}")
@@ -245,6 +247,8 @@ def verify(
 
     if (key is None) == (not identity):
         raise console.FleetError("say who must have signed: --key with a public key, or --identity with a workflow's")
+    if key is not None and (issuer or trusted_root):
+        raise console.FleetError("--issuer and --trusted-root are about an --identity, which a --key does without")
     by = Identity(identity, issuer or GITHUB_ISSUER, trusted_root) if key is None else KeyFile(key)
     verified = verify_shipment(reference, by)
     row = asdict(verified) | {"commit": verified.commit or "a changed checkout"}
