@@ -8,6 +8,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+import httpx
+
 from service.gateway.relay import Relay
 from service.web.body import read_body
 from service.web.edge import Edge
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
     from service.gateway.upstream import Upstream
     from service.web.drain import Drain
 
-# What is served, and nothing else: the servers' probes, metrics and documentation stay inside.
+# What is served, and nothing else: the servers' probes, metrics and documentation stay inside. No part of a path begins
+# with a dot: whoever sends it on would take `..` for the way up (RFC 3986, 5.2.4).
+_PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _ROUTES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     ("GET", "/v1/models", re.compile(r"/v1/models")),
-    ("GET", "/v1/models/{model}", re.compile(r"/v1/models/[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*")),
+    ("GET", "/v1/models/{model}", re.compile(rf"/v1/models/{_PART}(/{_PART})*")),
     ("POST", "/v1/completions", re.compile(r"/v1/completions")),
     ("POST", "/v1/chat/completions", re.compile(r"/v1/chat/completions")),
     ("POST", "/v1/embeddings", re.compile(r"/v1/embeddings")),
@@ -118,7 +122,7 @@ class _Passage:
         self._drain = drain
         self._relay: Relay | None = None
 
-    async def run(self, scope: Scope, receive: Receive, send: Send, *, headers: dict[str, str], body: bytes) -> None:
+    async def run(self, scope: Scope, receive: Receive, send: Send, *, headers: httpx.Headers, body: bytes) -> None:
         passing = asyncio.ensure_future(self._pass(scope, send, headers, body))
         gone = asyncio.ensure_future(_disconnect(receive))
         cut = asyncio.ensure_future(self._drain.cut())
@@ -136,7 +140,7 @@ class _Passage:
             for task in (passing, gone, cut):
                 await _cancelled(task)
 
-    async def _pass(self, scope: Scope, send: Send, headers: dict[str, str], body: bytes) -> None:
+    async def _pass(self, scope: Scope, send: Send, headers: httpx.Headers, body: bytes) -> None:
         started = time.monotonic()
         response = await self._upstream.open(scope["method"], scope["path"], headers, body)
         try:
@@ -187,16 +191,17 @@ def _route(scope: Scope) -> str:
     raise ApiError(404, f"Unknown request URL: {method[:20]} {path[:200]}.", code="unknown_url")
 
 
-def _headers(scope: Scope, key: ApiKey) -> dict[str, str]:
+def _headers(scope: Scope, key: ApiKey) -> httpx.Headers:
     """What the server gets to see: never the key, nor anything that a client may have invented about itself."""
     passed = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"] if name in _PASSED_ON}
-    return passed | {
+    own = {
         "accept-encoding": "identity",
         "connection": "close",
         "x-request-id": scope["state"]["request_id"],
         _TENANT_HEADER: key.tenant,
         _PRIORITY_HEADER: key.priority.value,
     }
+    return httpx.Headers(passed | own, encoding="latin-1")  # byte for byte: a client's may be in any encoding
 
 
 def _unauthorized(message: str) -> ApiError:

@@ -45,7 +45,8 @@ class ApiKey(BaseModel):
 class _KeysFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keys: list[ApiKey] = Field(min_length=1)
+    # None at all is no mistake: the last tenant was suspended, and a refused file would leave its key valid.
+    keys: list[ApiKey]
 
 
 class KeyRing:
@@ -55,7 +56,7 @@ class KeyRing:
         """Reads the file.
 
         Raises:
-            ConfigurationError: it is missing, empty or malformed.
+            ConfigurationError: it is missing or malformed.
         """
         self._path = path
         self._by_hash: dict[str, ApiKey] = {}
@@ -68,7 +69,7 @@ class KeyRing:
         """Replaces all keys by those in the file; keeps the old ones where the file is unfit.
 
         Raises:
-            ConfigurationError: the file is missing, empty or malformed.
+            ConfigurationError: the file is missing or malformed.
         """
         fix = 'it has to hold {"keys": [{"id": …, "tenant": …, "sha256": hex SHA-256 of the key}]}'
         try:

@@ -51,7 +51,7 @@ class Upstream:
         """Closes what is open."""
         await self._client.aclose()
 
-    async def open(self, method: str, path: str, headers: dict[str, str], body: bytes) -> httpx.Response:
+    async def open(self, method: str, path: str, headers: httpx.Headers, body: bytes) -> httpx.Response:
         """Sends a request on until a server answers it.
 
         Returns:
@@ -100,7 +100,7 @@ class Upstream:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
-    async def _send(self, method: str, path: str, headers: dict[str, str], body: bytes) -> httpx.Response:
+    async def _send(self, method: str, path: str, headers: httpx.Headers, body: bytes) -> httpx.Response:
         request = self._client.build_request(method, self._base + path, headers=headers, content=body)
         try:
             async with asyncio.timeout(self._settings.first_byte_timeout_s):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import http.client
 import json
 import os
 import socket
@@ -184,6 +185,45 @@ def test_only_the_api_is_let_through(server: ServiceProcess, open_door: OpenDoor
         assert client.get("/v1/models", headers={"authorization": f"Basic {_KEY}"}).status_code == 401
 
 
+async def test_a_path_can_t_climb_out_of_the_api(open_door: OpenDoor) -> None:
+    """Clients drop `..` themselves, and so does the one that asks the server: bytes of an attacker's choice don't."""
+    heads: list[str] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await head_of(reader))
+        await respond(writer, b"answer")
+
+    def ask(door: Door, path: str) -> int:
+        connection = http.client.HTTPSConnection("localhost", door.process.port, context=door.trust, timeout=60)
+        with contextlib.closing(connection):
+            connection.request("GET", path, headers={"authorization": f"Bearer {_KEY}"})
+            return connection.getresponse().status
+
+    async with upstream(handle) as url:
+        door = await asyncio.to_thread(open_door, url)
+        for path in ("/v1/models/a/../../../metrics", "/v1/models/a/./b", "/v1/models/a/..", "/v1/models/a/.../b"):
+            assert await asyncio.to_thread(ask, door, path) == 404, path
+        assert heads == []
+        assert await asyncio.to_thread(ask, door, "/v1/models/owner/a..b-1.5") == 200
+    assert heads[0].startswith("GET /v1/models/owner/a..b-1.5 ")
+
+
+async def test_a_header_in_no_encoding_is_the_server_s_to_judge(open_door: OpenDoor) -> None:
+    heads: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        await respond(writer, b"answer")
+
+    async with upstream(handle) as url:
+        door = await asyncio.to_thread(open_door, url)
+        async with door.async_client() as client:
+            answer = await client.get("/v1/models", headers=[(b"content-type", b"text/\xe9"), (b"accept", b"\xff")])
+    assert (answer.status_code, answer.text) == (200, "answer")
+    assert b"text/\xe9" in heads[0]
+    assert not [event for event in door.process.events() if event["event"] == "request failed"]
+
+
 def test_key_and_chain_may_be_in_one_file(certificate: Certificate, tmp_path: Path) -> None:
     one = tmp_path / "tls.pem"
     one.write_bytes(certificate.key.read_bytes() + certificate.cert.read_bytes())
@@ -215,6 +255,17 @@ def test_tls_below_1_2_and_plain_http_are_refused(server: ServiceProcess, open_d
         httpx.get(f"{door.url}/v1/models")  # not signed by anybody that is known
     with pytest.raises(httpx.TransportError):
         httpx.get(door.url.replace("https", "http"))
+
+
+def test_the_last_key_can_be_taken_away(open_door: OpenDoor) -> None:
+    """As the suspension of a region's only tenant does; a gateway that starts then lets nobody in either."""
+    door = open_door("http://127.0.0.1:9", RETRY_WINDOW_S=0)
+    with door.client() as client:
+        assert client.get("/v1/models").status_code == 503, "let in; there is no server"
+        replace(open_door.keys, '{"keys": []}')
+        eventually(lambda: client.get("/v1/models").status_code == 401, timeout_s=60)
+    with open_door("http://127.0.0.1:9").client() as client:
+        assert client.get("/v1/models").status_code == 401
 
 
 def test_keys_and_certificate_are_re_read(server: ServiceProcess, start_service: StartService, tmp_path: Path) -> None:
@@ -535,7 +586,7 @@ def test_a_slow_head_and_a_slow_body_are_not_waited_for(server: ServiceProcess, 
         ("KEYS_FILE", None, "keys file"),
         ("KEYS_FILE", "", "keys file"),
         ("KEYS_FILE", "{", "keys file"),
-        ("KEYS_FILE", '{"keys": []}', "at least 1 item"),
+        ("KEYS_FILE", "{}", "Field required"),
         ("KEYS_FILE", '{"keys": [{"id": "a", "tenant": "b", "sha256": "plain-key"}]}', "keys.0.sha256"),
         ("TLS_CERT_FILE", None, "TLS certificate"),
         ("TLS_KEY_FILE", None, "TLS private key"),
