@@ -4,8 +4,24 @@ Their grammar: docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_gramm
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from infra.policy.inputs import Inputs
+
+_SAYS_WHO: Final = frozenset(
+    {
+        "aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths",
+        "aws:principalservicename", "aws:sourceaccount", "aws:sourcearn", "aws:sourceip", "aws:sourceorgid",
+        "aws:sourceorgpaths", "aws:sourceowner", "aws:sourcevpc", "aws:sourcevpce", "aws:userid", "kms:calleraccount",
+        "s3:dataaccesspointaccount", "s3:dataaccesspointarn",
+    }
+)  # fmt: skip
+"""Condition keys that leave only some of everybody. Any other (TLS, a user agent, a date) leaves everybody
+(docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html, "The meaning of public")."""
+_COMPARES: Final = frozenset(
+    {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"}
+)
+_ANY_ADDRESS: Final = frozenset({"0.0.0.0/0", "::/0"})
 
 
 def statements(inputs: Inputs, path: str) -> Iterator[Inputs]:
@@ -29,8 +45,29 @@ def principals(statement: Inputs) -> list[str]:
 
 
 def allows_everybody(statement: Inputs) -> bool:
-    """Tell whether a statement grants something to everybody, with no condition that narrows it."""
-    return allows(statement) and "*" in principals(statement) and not statement.given("Condition")
+    """Tell whether a statement grants something to everybody, with no condition that says whom.
+
+    One that grants by `NotPrincipal` grants to everybody but those.
+    """
+    everybody = "*" in principals(statement) or statement.given("NotPrincipal")
+    return allows(statement) and everybody and not _names_holders(statement)
+
+
+def _names_holders(statement: Inputs) -> bool:
+    for condition in statement.blocks("Condition"):
+        for operator in condition.names():
+            # Operators that end in IfExists hold where the key is missing, so they name nobody.
+            if operator.lower().removeprefix("foranyvalue:") not in _COMPARES:
+                continue
+            for compared in condition.blocks(operator):
+                if any(key.lower() in _SAYS_WHO and _all_fixed(compared, key) for key in compared.names()):
+                    return True
+    return False
+
+
+def _all_fixed(compared: Inputs, key: str) -> bool:
+    values = [str(value) for value in compared.property(key)]
+    return all(value.strip("*?") and value not in _ANY_ADDRESS for value in values) and bool(values)
 
 
 def _is_text(value: object) -> bool:

@@ -39,6 +39,7 @@ from infra.policy.rules import RULES
 NAME: Final = "modelfleet"
 _API_VERSION: Final = re.compile(r"^(azure-native:\w+)/v\w+:")
 _S3_SECOND: Final = re.compile(r"^aws:s3/(\w+?)V2:(\w+?)V2$")
+_SAME_BALANCERS: Final = re.compile(r"^aws:(?:alb|applicationloadbalancing)/")
 _STACK: Final = "pulumi:pulumi:Stack"
 
 
@@ -51,8 +52,8 @@ class _WaitsForUpdateError(UnknownValueError):
 
 
 def kind_of(resource_type: str) -> str:
-    """Give a type without what differs between versions of the same thing."""
-    versionless = _API_VERSION.sub(r"\1:", resource_type)
+    """Give a type without what differs between versions and names of the same thing."""
+    versionless = _SAME_BALANCERS.sub("aws:lb/", _API_VERSION.sub(r"\1:", resource_type))
     return _S3_SECOND.sub(r"aws:s3/\1:\2", versionless)
 
 

@@ -45,7 +45,6 @@ _INTERNAL_ANNOTATIONS: Final[Mapping[str, str]] = {
     "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
     "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
     "networking.gke.io/load-balancer-type": "internal",
-    "cloud.google.com/l4-rbs": "internal",
 }
 _ADMITS_FRONT: Final = (
     "service.beta.kubernetes.io/aws-load-balancer-security-groups",

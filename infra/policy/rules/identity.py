@@ -28,7 +28,10 @@ _BROAD_AZURE_ROLES = {
 _BROAD_GCP_ROLES = {"roles/owner", "roles/editor", "roles/viewer"}
 """Basic roles: thousands of permissions each (cloud.google.com/iam/docs/roles-overview)."""
 _IMPERSONATION = {"roles/iam.serviceAccountTokenCreator", "roles/iam.serviceAccountKeyAdmin", "roles/iam.securityAdmin"}
-_NOBODY = {"system:anonymous", "system:unauthenticated", "system:authenticated"}
+_NOBODY = {"system:anonymous", "system:unauthenticated", "system:authenticated", "system:serviceaccounts"}
+_WILD = "*?"
+_EVERY_RESOURCE = re.compile(r"[*?]+|arn(:[^:]*){0,4}:[*?]+")
+"""`*`, and names of one kind of resource or all that leave the last part open: `arn:aws:s3:::*`."""
 
 
 # Wildcards.
@@ -37,7 +40,7 @@ _NOBODY = {"system:anonymous", "system:unauthenticated", "system:authenticated"}
 def _wide_actions(statement: Inputs) -> Iterator[str]:
     for action in map(str, statement.known("Action")):
         service, _, operation = action.partition(":")
-        if service == "*" or operation == "*":
+        if not service.strip(_WILD) or not operation.strip(_WILD):
             yield f"{statement.path} allows {action}"
     for path in ("NotAction", "NotResource", "NotPrincipal"):
         if statement.given(path):
@@ -47,7 +50,8 @@ def _wide_actions(statement: Inputs) -> Iterator[str]:
 def _identity_policy(inputs: Inputs, path: str) -> Iterator[str]:
     for statement in filter(allows, statements(inputs, path)):
         yield from _wide_actions(statement)
-        if "*" not in map(str, statement.known("Resource")) or statement.given("Condition"):
+        resources = map(str, statement.known("Resource"))
+        if not any(map(_EVERY_RESOURCE.fullmatch, resources)) or statement.given("Condition"):
             continue
         writes = [
             action
@@ -68,17 +72,13 @@ def _role(subject: Subject) -> Iterator[str]:
         if allows_everybody(statement):
             yield f"{statement.path} lets everybody assume the role"
     yield from _identity_policy(role, "inlinePolicies[].policy")
-    for arn in map(str, role.known("managedPolicyArns[]")):
-        yield from _broad_attachment(arn)
 
 
 def _attachment(subject: Subject) -> Iterator[str]:
-    yield from _broad_attachment(subject.inputs.text("policyArn"))
-
-
-def _broad_attachment(arn: str) -> Iterator[str]:
-    if _BROAD_AWS_POLICIES.fullmatch(arn):
-        yield f"{arn.rsplit('/', 1)[-1]} is attached"
+    for path in ("policyArn", "policyArns[]", "managedPolicyArn", "managedPolicyArns[]"):
+        for arn in map(str, subject.inputs.known(path)):
+            if _BROAD_AWS_POLICIES.fullmatch(arn):
+                yield f"{arn.rsplit('/', 1)[-1]} is attached"
 
 
 def _key_policy(subject: Subject) -> Iterator[str]:
@@ -96,8 +96,9 @@ def _azure_assignment(subject: Subject) -> Iterator[str]:
     role = assignment.text("roleDefinitionId").rsplit("/", 1)[-1].lower()
     if role not in _BROAD_AZURE_ROLES:
         return
-    if len(assignment.text("scope").strip("/").split("/")) <= 2:  # subscriptions/<id>, or nothing
-        yield f"{_BROAD_AZURE_ROLES[role]} is assigned on a whole subscription"
+    scope = assignment.text("scope").strip("/").lower().split("/")
+    if len(scope) <= 2 or scope[:2] == ["providers", "microsoft.management"]:  # subscriptions/<id>, nothing, or a group
+        yield f"{_BROAD_AZURE_ROLES[role]} is assigned on a whole subscription or more"
 
 
 def _azure_role(subject: Subject) -> Iterator[str]:
@@ -107,13 +108,15 @@ def _azure_role(subject: Subject) -> Iterator[str]:
 
 
 def _gcp_grant(subject: Subject) -> Iterator[str]:
-    grant = subject.inputs
-    role = grant.text("role")
-    if role in _BROAD_GCP_ROLES:
-        yield f"{role} is a basic role"
     on_project = subject.kind.startswith(("gcp:projects/", "gcp:folder/", "gcp:organizations/"))
-    if on_project and role in _IMPERSONATION:
-        yield f"{role} on a whole project lets its holder become every service account"
+    roles = {subject.inputs.text("role")}
+    for document in subject.inputs.documents("policyData"):  # what a whole policy of a resource is written in
+        roles.update(map(str, document.known("bindings.role")))
+    for role in sorted(roles):
+        if role in _BROAD_GCP_ROLES:
+            yield f"{role} is a basic role"
+        if on_project and role in _IMPERSONATION:
+            yield f"{role} on a whole project lets its holder become every service account"
 
 
 def _kubernetes_role(subject: Subject) -> Iterator[str]:
@@ -144,12 +147,12 @@ NO_WILDCARD = Rule(
         "aws:iam/groupPolicy:GroupPolicy": _policy,
         "aws:iam/userPolicy:UserPolicy": _policy,
         "aws:iam/role:Role": _role,
-        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": _attachment,
-        "aws:iam/policyAttachment:PolicyAttachment": _attachment,
+        "aws:*": _attachment,
         "aws:kms/key:Key": _key_policy,
         "aws:kms/replicaKey:ReplicaKey": _key_policy,
         "aws:kms/keyPolicy:KeyPolicy": _key_policy,
         "azure-native:authorization:RoleAssignment": _azure_assignment,
+        "azure-native:authorization:PimRoleEligibilitySchedule": _azure_assignment,
         "azure-native:authorization:RoleDefinition": _azure_role,
         "gcp:*": _gcp_grant,
         "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": _kubernetes_role,

@@ -25,6 +25,8 @@ def _images(spec: Inputs) -> Iterator[tuple[str, str]]:
     for kind in _CONTAINERS:
         for container in spec.blocks(f"{kind}[]"):
             yield f"{container.path}.image", container.text("image")
+    for volume in spec.blocks("volumes[].image"):
+        yield f"{volume.path}.reference", volume.text("reference")
 
 
 def _pods(subject: Subject) -> Iterator[str]:
@@ -33,6 +35,10 @@ def _pods(subject: Subject) -> Iterator[str]:
             for where, image in _images(spec):
                 if not _DIGEST.fullmatch(image):
                     yield f"{where} is {_problem(image)}"
+
+
+def _release(_subject: Subject) -> Iterator[str]:
+    yield "what a Helm release runs can't be seen before it runs: make its objects resources, as helm.v4.Chart does"
 
 
 def _problem(image: str) -> str:
@@ -56,7 +62,7 @@ IMAGES_BY_DIGEST = Rule(
     demand="Every container of every pod names its image by digest; no `latest`, no tag.",
     why="What was tested is what runs, on every node and after every restart, whoever can push to the registry.",
     remedy="Write `name@sha256:…` (`fleet image list` shows the digests).",
-    checks={"kubernetes:*": _pods},
+    checks={"kubernetes:*": _pods, "kubernetes:helm.sh/v3:Release": _release},
     sources=("https://kubernetes.io/docs/concepts/containers/images/#image-digests",),
 )
 

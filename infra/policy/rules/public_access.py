@@ -11,29 +11,42 @@ from infra.policy.rule import Member, Rule, Severity, Stack, Subject
 _EVERYWHERE = {"0.0.0.0/0", "::/0", "*", "internet", "any"}
 _PUBLIC_MEMBERS = {"allusers", "allauthenticatedusers"}
 """Who Google Cloud takes for everybody (cloud.google.com/iam/docs/principals-overview)."""
+_LARGEST_PRIVATE = {4: 8, 6: 7}
+"""Prefix lengths of 10.0.0.0/8 and fc00::/7 (RFC 1918, RFC 4193): what is wider takes in a part of the internet, and a
+few of them all of it."""
 _PORTS = ("destinationPortRange", "destinationPortRanges")
 _GCP_IAM_SUFFIXES = ("IAMMember", "IAMBinding", "IamMember", "IamBinding", "IAMPolicy", "IamPolicy")
 
 
 def opens_to_everybody(ranges: Iterator[object] | list[object]) -> bool:
-    """Tell whether a list of address ranges has one without any restriction."""
-    return any(str(given).lower() in _EVERYWHERE or _prefix_length(str(given)) == 0 for given in ranges)
+    """Tell whether a list of address ranges has one without any restriction, or one of the halves of it."""
+    return any(str(given).lower() in _EVERYWHERE or _takes_in_internet(str(given)) for given in ranges)
 
 
-def _prefix_length(text: str) -> int | None:
+def _takes_in_internet(text: str) -> bool:
     try:
-        return ipaddress.ip_network(text, strict=False).prefixlen
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        return None
+        return False
+    return network.prefixlen < _LARGEST_PRIVATE[network.version]
 
 
 # Storage.
 
 
-def _bucket_policy(subject: Subject) -> Iterator[str]:
-    for statement in statements(subject.inputs, "policy"):
-        if allows_everybody(statement):
-            yield f"{statement.path} allows everybody (Principal *) without a condition"
+_DOCUMENTS = ("policy", "policyDocument", "accessPolicies", "resourcePolicy")
+"""Arguments in which AWS's resources take a policy about themselves."""
+_JUDGED_ELSEWHERE = ("aws:iam/", "aws:kms/", "aws:ec2/vpcEndpoint")
+"""Identities and keys have a rule of their own; an endpoint's policy says what passes through, and grants nothing."""
+
+
+def _resource_policy(subject: Subject) -> Iterator[str]:
+    if subject.kind.startswith(_JUDGED_ELSEWHERE):
+        return
+    for path in _DOCUMENTS:
+        for statement in statements(subject.inputs, path):
+            if allows_everybody(statement):
+                yield f"{statement.path} allows everybody (Principal *) without a condition that says whom"
 
 
 def _acl(subject: Subject) -> Iterator[str]:
@@ -62,7 +75,7 @@ def _blocked_bucket(bucket: Member, stack: Stack) -> Iterator[str]:
 STORAGE_NOT_PUBLIC = Rule(
     id="storage-not-public",
     severity=Severity.CRITICAL,
-    demand="Buckets, storage accounts and registries can't be read from the internet.",
+    demand="Buckets, accounts and registries can't be read from the internet; no resource's policy admits everybody.",
     why="Weights, prompts and backups of every tenant lie there; one public switch shows them to everybody.",
     remedy="Block public access on the bucket or account itself, and grant named identities only.",
     checks={
@@ -97,8 +110,7 @@ STORAGE_NOT_PUBLIC = Rule(
         ),
         "aws:s3/bucket:Bucket": _acl,
         "aws:s3/bucketAcl:BucketAcl": _acl,
-        "aws:s3/bucketPolicy:BucketPolicy": _bucket_policy,
-        "aws:ecr/repositoryPolicy:RepositoryPolicy": _bucket_policy,
+        "aws:*": _resource_policy,
         "gcp:*": _gcp_members,
     },
     member_checks={"aws:s3/bucket:Bucket": _blocked_bucket},
@@ -252,6 +264,12 @@ def _security_group(subject: Subject) -> Iterator[str]:
             yield f"{rule.path} lets everybody in"
 
 
+def _prefix_list(subject: Subject) -> Iterator[str]:
+    """A rule that names a list says nothing of what is in it."""
+    if opens_to_everybody([*subject.inputs.known("cidr"), *subject.inputs.known("entries.cidr")]):
+        yield "it takes in everybody, and so do the rules that name it"
+
+
 def _security_group_rule(subject: Subject) -> Iterator[str]:
     rule = subject.inputs
     if rule.text("type") == "egress":
@@ -283,10 +301,10 @@ def _network_security_rule(subject: Subject) -> Iterator[str]:
 
 
 def _firewall_policy(subject: Subject) -> Iterator[str]:
-    rule = subject.inputs
-    admits = rule.text("direction") == "INGRESS" and rule.text("action") != "deny"
-    if admits and opens_to_everybody(list(rule.known("match.srcIpRanges"))):
-        yield "match.srcIpRanges lets everybody in"
+    for rule in (subject.inputs, *subject.inputs.blocks("rules[]")):
+        admits = rule.text("direction") == "INGRESS" and rule.text("action") != "deny"
+        if admits and opens_to_everybody(list(rule.known("match.srcIpRanges"))):
+            yield f"{f'{rule.path}.' if rule.path else ''}match.srcIpRanges lets everybody in"
 
 
 def _firewall(subject: Subject) -> Iterator[str]:
@@ -306,6 +324,9 @@ INGRESS_NOT_OPEN = Rule(
     remedy="Name the front's ranges (CloudFront's prefix list, Google's front ends), a private link, or a subnet.",
     checks={
         "aws:ec2/securityGroup:SecurityGroup": _security_group,
+        "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": _security_group,
+        "aws:ec2/managedPrefixList:ManagedPrefixList": _prefix_list,
+        "aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry": _prefix_list,
         "aws:ec2/securityGroupRule:SecurityGroupRule": _security_group_rule,
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _security_group_rule,
         "azure-native:network:NetworkSecurityGroup": _network_security_group,
@@ -314,6 +335,9 @@ INGRESS_NOT_OPEN = Rule(
         "gcp:compute/firewallPolicyRule:FirewallPolicyRule": _firewall_policy,
         "gcp:compute/networkFirewallPolicyRule:NetworkFirewallPolicyRule": _firewall_policy,
         "gcp:compute/regionNetworkFirewallPolicyRule:RegionNetworkFirewallPolicyRule": _firewall_policy,
+        "gcp:compute/firewallPolicyWithRules:FirewallPolicyWithRules": _firewall_policy,
+        "gcp:compute/networkFirewallPolicyWithRules:NetworkFirewallPolicyWithRules": _firewall_policy,
+        "gcp:compute/regionNetworkFirewallPolicyWithRules:RegionNetworkFirewallPolicyWithRules": _firewall_policy,
     },
     sources=("https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/LocationsOfEdgeServers.html",),
 )

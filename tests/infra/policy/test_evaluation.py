@@ -124,4 +124,5 @@ def test_a_provider_s_default_tags_count() -> None:
 def test_versions_of_a_type_are_one_type() -> None:
     assert kind_of("azure-native:storage/v20240101:StorageAccount") == "azure-native:storage:StorageAccount"
     assert kind_of("aws:s3/bucketVersioningV2:BucketVersioningV2") == "aws:s3/bucketVersioning:BucketVersioning"
+    assert kind_of("aws:alb/loadBalancer:LoadBalancer") == "aws:lb/loadBalancer:LoadBalancer"
     assert kind_of("kubernetes:apps/v1:Deployment") == "kubernetes:apps/v1:Deployment"
