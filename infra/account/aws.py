@@ -11,13 +11,14 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account.aws_boundary import boundary_statements
+from infra.account.aws_budgets import make_budgets
 from infra.account.aws_permissions import deployer_statements
 from infra.account.aws_state_place import StatePlace
 from infra.clouds.aws.buckets import Bucket, BucketArgs
 from infra.clouds.aws.keys import KeyArgs, autoscaling_statements, make_key
 from infra.clouds.aws.policy_document import Statement, document, service_trust, trust
 from infra.clouds.aws.scope import Scope, boundary_name, deployer_role_name
-from infra.config import BudgetSettings, CiSettings, StackSettings
+from infra.config import CiSettings, StackSettings
 
 _GITHUB = "token.actions.githubusercontent.com"
 _PREVIEW = "preview"
@@ -30,13 +31,12 @@ _SERVICE_ROLES = ("autoscaling.amazonaws.com", "spot.amazonaws.com")
 _SESSION_S = 6 * 3600
 """The most that a session may last: as long as a job on GitHub's runners may
 (docs.github.com/actions/reference/limits). Each workflow asks for what its job takes."""
-_BUDGET_STEPS = ((50, "ACTUAL"), (80, "ACTUAL"), (100, "ACTUAL"), (100, "FORECASTED"))
 _DETECTED = ("EKS_AUDIT_LOGS", "S3_DATA_EVENTS", "RDS_LOGIN_EVENTS", "EBS_MALWARE_PROTECTION")
 """docs.aws.amazon.com/guardduty/latest/ug/guardduty-features-activation-model.html"""
 
 
 class AwsAccount(pulumi.ComponentResource):
-    """Identity for CI, budget, and guard rails in every Region that is used.
+    """Identity for CI, budgets, and guard rails in every Region that is used.
 
     Attributes:
         deployer_roles: ARN of each environment's role.
@@ -53,8 +53,7 @@ class AwsAccount(pulumi.ComponentResource):
         self._own = pulumi.ResourceOptions(parent=self)
         regions = tuple(dict.fromkeys((settings.region, *settings.regions)))
         self.deployer_roles = {} if settings.ci is None else self._make_ci(settings.ci, regions)
-        if settings.budget is not None:
-            self._make_budget(settings.budget)
+        make_budgets(scope, settings, self)
         self._make_account_rails()
         for region in regions:
             RegionRails(
@@ -158,28 +157,6 @@ class AwsAccount(pulumi.ComponentResource):
                     f"deploy-{environment}-{part}", role=role.name, policy_arn=policy.arn, opts=self._own
                 )
         return role.arn
-
-    def _make_budget(self, budget: BudgetSettings) -> None:
-        # docs.aws.amazon.com/cost-management/latest/userguide/budgets-create.html
-        aws.budgets.Budget(
-            "monthly",
-            name=self._scope.name("monthly"),
-            budget_type="COST",
-            time_unit="MONTHLY",
-            limit_amount=str(budget.monthly_usd),
-            limit_unit="USD",
-            notifications=[
-                aws.budgets.BudgetNotificationArgs(
-                    comparison_operator="GREATER_THAN",
-                    threshold=percent,
-                    threshold_type="PERCENTAGE",
-                    notification_type=kind,
-                    subscriber_email_addresses=list(budget.contacts),
-                )
-                for percent, kind in _BUDGET_STEPS
-            ],
-            opts=self._own,
-        )
 
     def _make_account_rails(self) -> None:
         aws.s3.AccountPublicAccessBlock(

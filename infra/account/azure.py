@@ -12,13 +12,13 @@ import pulumi
 from pulumi_azure_native import (
     Provider,
     authorization,
-    consumption,
     features,
     managedidentity,
     resources,
     security,
 )
 
+from infra.account.azure_budgets import make_budgets
 from infra.account.azure_permissions import (
     DEPLOYER_ACTIONS,
     only_roles_of_regions,
@@ -29,19 +29,11 @@ from infra.clouds.azure.identity import AUDIENCE
 from infra.clouds.azure.own_roles import OWN_ROLE_ACTIONS
 from infra.clouds.azure.roles import PrincipalType, Role, role_id
 from infra.clouds.azure.scope import Scope
-from infra.config import BudgetSettings, CiSettings, StackSettings
+from infra.config import CiSettings, StackSettings
 
 _ISSUER = "https://token.actions.githubusercontent.com"
 _PREVIEW = "preview"
 """The environment whose identity may only look."""
-
-_THRESHOLDS = (
-    (50, consumption.ThresholdType.ACTUAL),
-    (80, consumption.ThresholdType.ACTUAL),
-    (100, consumption.ThresholdType.ACTUAL),
-    (100, consumption.ThresholdType.FORECASTED),
-)
-"""Percent of the budget; five notifications are the most (learn.microsoft.com/rest/api/consumption/budgets)."""
 
 _FEATURES = (("Microsoft.Compute", "EncryptionAtHost"),)
 """What a subscription must ask for before nodes can have it (learn.microsoft.com/azure/aks/enable-host-encryption)."""
@@ -65,7 +57,7 @@ _GROUPS_OF_AZURE = ("NetworkWatcherRG",)
 
 
 class AzureAccount(pulumi.ComponentResource):
-    """Identity for CI, roles of our own, budget, guard rails.
+    """Identity for CI, roles of our own, budgets, guard rails.
 
     Attributes:
         deployers: Client id of each environment's identity: what `azure/login` is given.
@@ -102,8 +94,7 @@ class AzureAccount(pulumi.ComponentResource):
         for role, actions in OWN_ROLE_ACTIONS.items():
             self._role(role, role.guid(scope.subscription), f"modelfleet: {role.replace('-', ' ')}", actions)
         self.deployers = {} if settings.ci is None else self._ci(settings.ci)
-        if settings.budget is not None:
-            self._budget(settings.budget, today())
+        make_budgets(scope, settings, self, today())
         self._tags()
         if settings.guard_rails.threat_detection:
             self._threat_detection()
@@ -204,29 +195,6 @@ class AzureAccount(pulumi.ComponentResource):
             condition=condition,
             condition_version=None if condition is None else "2.0",
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
-        )
-
-    def _budget(self, budget: BudgetSettings, today: dt.date) -> None:
-        consumption.Budget(
-            "budget",
-            budget_name=self._scope.name("monthly"),
-            scope=self._scope.subscription_id,
-            amount=float(budget.monthly_usd),
-            category=consumption.CategoryType.COST,
-            time_grain=consumption.TimeGrainType.MONTHLY,
-            time_period=consumption.BudgetTimePeriodArgs(start_date=f"{today:%Y-%m}-01T00:00:00Z"),
-            notifications={
-                f"{kind.lower()}-{percent}": consumption.NotificationArgs(
-                    enabled=True,
-                    operator=consumption.OperatorType.GREATER_THAN_OR_EQUAL_TO,
-                    threshold=float(percent),
-                    threshold_type=kind,
-                    contact_emails=list(budget.contacts),
-                )
-                for percent, kind in _THRESHOLDS
-            },
-            # It began in the month in which it was made.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["timePeriod"]),
         )
 
     def _tags(self) -> None:

@@ -1,4 +1,4 @@
-"""What a Google Cloud project has once: services, guard rails, a budget, and how CI gets in without a key.
+"""What a Google Cloud project has once: services, guard rails, budgets, and how CI gets in without a key.
 
 Regions of the project come and go by stacks of their own; what two of them would both make is here. The project itself
 and its billing are the organisation's.
@@ -9,10 +9,12 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_gcp as gcp
 
+from infra.account.gcp_budgets import Budgets
 from infra.account.gcp_state_place import StatePlace
+from infra.account.tenant_budgets import watched_tenants
 from infra.clouds.gcp.kept_keys import free_name
 from infra.clouds.gcp.scope import Scope
-from infra.config import BudgetSettings, CiSettings, Cloud, GuardRailSettings, StackSettings
+from infra.config import CiSettings, Cloud, GuardRailSettings, StackSettings
 
 _ISSUER = "https://token.actions.githubusercontent.com"
 _READER = "preview"
@@ -20,6 +22,7 @@ _READER = "preview"
 
 _SERVICES = (
     "artifactregistry",
+    "billingbudgets",
     "binaryauthorization",
     "certificatemanager",
     "cloudkms",
@@ -105,13 +108,10 @@ _GRANTED_BY_REGIONS = (
     "roles/memorystore.dbConnectionUser",
 )
 """The only roles on the project that a deployment may give or take."""
-_THRESHOLDS = (0.5, 0.8, 1.0)
-_CHANNELS_AT_MOST = 5
-"""Of a budget (cloud.google.com/billing/docs/how-to/budgets-notification-recipients)."""
 
 
 class GcpAccount(pulumi.ComponentResource):
-    """Services, guard rails, budget and CI's identities of one project."""
+    """Services, guard rails, budgets and CI's identities of one project."""
 
     ci_provider: pulumi.Output[str] | None
     ci_accounts: Mapping[str, pulumi.Output[str]]
@@ -131,8 +131,9 @@ class GcpAccount(pulumi.ComponentResource):
         services = ProjectServices("services", scope, settings.guard_rails, inside)
         after = pulumi.ResourceOptions(parent=self, depends_on=[services])
         GuardRails("guard-rails", scope, settings, after)
+        tenants = watched_tenants(settings)
         if settings.budget:
-            Budget("budget", scope, settings.budget, after)
+            Budgets("budget", scope, settings.budget, tenants, after)
         ci = CiIdentity("ci", scope, settings.ci, after) if settings.ci else None
         self.ci_provider = ci.provider if ci else None
         self.ci_accounts = ci.accounts if ci else {}
@@ -219,53 +220,6 @@ class GuardRails(pulumi.ComponentResource):
             spec=gcp.orgpolicy.PolicySpecArgs(inherit_from_parent=False, rules=[rule]),
             opts=pulumi.ResourceOptions(parent=self),
         )
-
-
-class Budget(pulumi.ComponentResource):
-    """What the project may cost in a month, and who is told at which share of it."""
-
-    def __init__(
-        self, name: str, scope: Scope, settings: BudgetSettings, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        super().__init__("modelfleet:gcp:Budget", name, None, opts)
-        inside = pulumi.ResourceOptions(parent=self)
-        channels = [
-            gcp.monitoring.NotificationChannel(
-                f"mail-{index}",
-                display_name=f"{scope.stack}: {contact}",
-                type="email",
-                labels={"email_address": contact},
-                user_labels=dict(scope.labels),
-                opts=inside,
-            )
-            for index, contact in enumerate(settings.contacts[:_CHANNELS_AT_MOST])
-        ]
-        if settings.billing_account:
-            billing = gcp.billing
-            threshold = billing.BudgetThresholdRuleArgs
-            billing.Budget(
-                name,
-                billing_account=settings.billing_account,
-                display_name=scope.name()[:60],
-                amount=billing.BudgetAmountArgs(
-                    specified_amount=billing.BudgetAmountSpecifiedAmountArgs(
-                        currency_code="USD", units=str(settings.monthly_usd)
-                    )
-                ),
-                budget_filter=billing.BudgetBudgetFilterArgs(
-                    projects=[pulumi.Output.concat("projects/", scope.project_number)], calendar_period="MONTH"
-                ),
-                threshold_rules=[
-                    *(threshold(threshold_percent=share, spend_basis="CURRENT_SPEND") for share in _THRESHOLDS),
-                    threshold(threshold_percent=1.0, spend_basis="FORECASTED_SPEND"),
-                ],
-                all_updates_rule=billing.BudgetAllUpdatesRuleArgs(
-                    monitoring_notification_channels=[channel.name for channel in channels],
-                    disable_default_iam_recipients=True,
-                ),
-                opts=inside,
-            )
-        self.register_outputs({"monthlyUsd": settings.monthly_usd})
 
 
 class CiIdentity(pulumi.ComponentResource):

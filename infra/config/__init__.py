@@ -1,7 +1,7 @@
 """Typed stack settings: what a stack file may say, and what a bad value is told."""
 
 from documents import Finding, SettingsError
-from infra.config.account import BudgetSettings, CiSettings, GuardRailSettings
+from infra.config.account import BudgetSettings, CiSettings, GuardRailSettings, TenantTag
 from infra.config.data import CacheSettings, DatabaseSettings, EncryptionSettings, StorageSettings
 from infra.config.front import CloudFrontSettings, FrontSettings, Routing
 from infra.config.load import from_pulumi, from_stack_file
@@ -61,6 +61,7 @@ __all__ = [
     "StorageSettings",
     "Tenant",
     "TenantKeySettings",
+    "TenantTag",
     "from_pulumi",
     "from_stack_file",
     "gpu_demands",

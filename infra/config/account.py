@@ -1,9 +1,19 @@
 """What a cloud account has once: who deploys to it, what it may cost, what watches it."""
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from documents.values import Email, FileModel, Name
 from infra.config.placement import Cloud
+
+
+class TenantTag(StrEnum):
+    """How AWS comes to sum up costs by the tag of what is a tenant's alone."""
+
+    OFF = "off"
+    ACTIVATE = "activate"
+    ACTIVE = "active"
 
 
 class BudgetSettings(FileModel):
@@ -13,6 +23,12 @@ class BudgetSettings(FileModel):
     contacts: tuple[Email, ...] = Field(min_length=1, description="Who is told at 50, 80 and 100 %")
     billing_account: str | None = Field(
         None, min_length=1, description="Google Cloud only: the billing account that the project is paid by"
+    )
+    tenant_tag: TenantTag = Field(
+        TenantTag.OFF,
+        description="AWS only: how tenants' costs are known, so that their budgets can be watched. `activate` makes "
+        "modelfleet-tenant a cost allocation tag, a day after the first region with a tenant came up and where the "
+        "account pays for itself; `active`: the account that pays has done so; `off`: tenants' budgets are not watched",
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from documents.values import BUILD
+from infra.config.account import TenantTag
 from infra.config.account_checks import account_problem
 from infra.config.front_checks import check_front
 from infra.config.ingress_checks import check_ingress
@@ -79,6 +80,10 @@ def _check_budget(settings: StackSettings) -> Iterator[Problem]:
         yield Problem(path, "is missing: Google Cloud keeps budgets at the billing account that pays the project")
     if settings.cloud is not Cloud.GCP and settings.budget.billing_account is not None:
         yield Problem(path, f"is Google Cloud's: {settings.cloud} keeps budgets at the account itself; remove it")
+    if settings.cloud is not Cloud.AWS and settings.budget.tenant_tag is not TenantTag.OFF:
+        yield Problem(
+            ("budget", "tenantTag"), f"is AWS's: {settings.cloud} sums up costs by any tag that there is; remove it"
+        )
 
 
 def _check_artifacts(settings: StackSettings) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from documents import Finding, Lines, SettingsError, YamlDocument, explain
 from documents.findings import finding_at
 from infra.config.checks import check
 from infra.config.neighbour import Neighbour
+from infra.config.placement import StackKind
 from infra.config.settings import StackSettings
 from tenants import Tenant, TenantFolder
 
@@ -25,6 +26,11 @@ _TEXT = frozenset(
     if isinstance(field.annotation, type) and issubclass(field.annotation, str)
 )
 """Keys whose value is a string: what the engine hands over is it, not JSON (an AWS account id is no number)."""
+_OF_TENANT_FILES = {
+    "tenants": "tenants have files of their own: tenants/<name>.yaml, whose `stacks` names this stack",
+    "budgeted": "tenants have files of their own: tenants/<name>.yaml, `budget`",
+}
+"""Settings that no stack file can write, and where they come from."""
 
 
 def from_stack_file(file: Path) -> StackSettings:
@@ -63,9 +69,9 @@ def from_pulumi(stack: str, project_root: Path) -> StackSettings:
 
 
 def _checked(values: Mapping[str, Any], stack: str, file: Path, lines: Lines) -> StackSettings:
-    if "tenants" in values:
-        problem = "tenants have files of their own: tenants/<name>.yaml, whose `stacks` names this stack"
-        raise SettingsError([finding_at(("tenants",), problem, file.name, lines, _PREFIX)])
+    for key, problem in _OF_TENANT_FILES.items():
+        if key in values:
+            raise SettingsError([finding_at((key,), problem, file.name, lines, _PREFIX)])
     if isinstance(values.get("front"), dict) and "tenants" in values["front"]:
         problem = "tenants with names of their own have files: tenants/<name>.yaml, `domain`"
         raise SettingsError([finding_at(("front", "tenants"), problem, file.name, lines, _PREFIX)])
@@ -77,6 +83,8 @@ def _checked(values: Mapping[str, Any], stack: str, file: Path, lines: Lines) ->
         raise explain(error, StackSettings, file=file.name, lines=lines, namespace=_PREFIX) from error
     if settings.front is not None:
         settings = settings.model_copy(update={"front": settings.front.with_names_of(folder.all())})
+    if settings.kind is StackKind.ACCOUNT:
+        settings = settings.model_copy(update={"budgeted": tuple(_budgeted(settings, folder))})
     findings = [
         finding_at(problem.path, problem.text, file.name, lines, _PREFIX)
         for problem in check(settings, _neighbours(settings, file.parent))
@@ -84,6 +92,25 @@ def _checked(values: Mapping[str, Any], stack: str, file: Path, lines: Lines) ->
     if findings:
         raise SettingsError(findings)
     return settings
+
+
+def _budgeted(settings: StackSettings, folder: TenantFolder) -> Iterator[Tenant]:
+    """Give the tenants with a budget that a stack of this account hosts, whatever else that stack's file says."""
+    for tenant in folder.all():
+        if tenant.budget is not None and any(
+            _place(folder.project_root / f"Pulumi.{stack}.yaml") == (settings.cloud, settings.account)
+            for stack in tenant.stacks
+        ):
+            yield tenant
+
+
+def _place(file: Path) -> tuple[object, object] | None:
+    """Give a stack's cloud and account as its file writes them, None where that can't be read."""
+    try:
+        config = _config(YamlDocument.read(file))
+    except (OSError, SettingsError):
+        return None
+    return config.get("cloud"), config.get("account")
 
 
 def _neighbours(settings: StackSettings, folder: Path) -> dict[str, Neighbour | None]:

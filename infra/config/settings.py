@@ -112,6 +112,9 @@ class StackSettings(FileModel):
 
     # From tenants/*.yaml, put here by `load.py`; a stack file can't write it.
     tenants: SkipJsonSchema[tuple[Tenant, ...]] = Field((), description="Tenants whose files name this stack")
+    budgeted: SkipJsonSchema[tuple[Tenant, ...]] = Field(
+        (), description="Account stacks: tenants with a budget that a region of the account hosts"
+    )
 
     def tags_of(self, stack: str) -> dict[str, str]:
         """Tags of everything that a stack makes: the file's own, and those that no file can replace."""

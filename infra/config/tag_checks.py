@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from infra.config.placement import Cloud
 from infra.config.problem import Problem
 from infra.config.settings import StackSettings
-from infra.marks import NAME_TAG, STACK_TAG
+from infra.marks import NAME_TAG, STACK_TAG, TENANT_TAG
 
-OURS = frozenset({"environment", "owner", STACK_TAG, NAME_TAG})
+OURS = frozenset({"environment", "owner", STACK_TAG, NAME_TAG, TENANT_TAG})
 """Tags that the program writes itself."""
 
 _KEYS = {

@@ -252,6 +252,9 @@ JOINS: Final[Mapping[str, Join]] = {
             "notifications.thresholdType": "/budgets.Notification.ThresholdType",
         },
     ),
+    "aws:costexplorer/costAllocationTag:CostAllocationTag": Join(
+        ("ce.UpdateCostAllocationTagsStatus.CostAllocationTagsStatus",)
+    ),
     "aws:guardduty/detector:Detector": Join(("guardduty.CreateDetector",)),
     "aws:guardduty/detectorFeature:DetectorFeature": Join(
         ("guardduty.DetectorFeatureConfiguration", "guardduty.UpdateDetector")

@@ -8,6 +8,7 @@ from rehearsal.rules import Rule
 _IAM: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"
 _KMS: Final = "https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html"
 _BUCKET: Final = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/add-bucket-policy.html"
+_BUDGET_FILTERS: Final = "https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-create-filters.html"
 
 
 def _document(most: int, source: str) -> Rule:
@@ -33,6 +34,12 @@ LIMITS: Final[Mapping[str, Mapping[str, Rule]]] = {
         "limitAmount": Rule(
             source="https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Spend.html",
             pattern=r"[0-9]+(\.[0-9]+)?",
-        )
+        ),
+        # Others have values of other forms, and budgets here have no others.
+        "costFilters.name": Rule(source=_BUDGET_FILTERS, values=("TagKeyValue",)),
+        # Whose tag it is (`user:` for ours), its key and its value; without the first the budget counts nothing.
+        "costFilters.values": Rule(
+            source=_BUDGET_FILTERS, pattern=r"(user|aws):[\w.:/=+@-]{1,128}\$[\w .:/=+@-]{0,256}"
+        ),
     },
 }

@@ -332,6 +332,9 @@ ROWS: Final[Mapping[str, Row]] = {
     "aws:budgets/budget:Budget": Row(
         id="{account}:{name}", name="name", outputs=_global_arn("budgets", "budget/{name}"), replaces=("budgetType",)
     ),
+    "aws:costexplorer/costAllocationTag:CostAllocationTag": Row(
+        id="{tagKey}", outputs={"type": "UserDefined"}, replaces=("tagKey",)
+    ),
     "aws:guardduty/detector:Detector": Row(
         id="{hex:32}", unique="{region}", outputs=_arn("guardduty", "detector/{id}") | {"accountId": "{account}"}
     ),

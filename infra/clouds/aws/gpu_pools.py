@@ -214,6 +214,7 @@ class GpuPools(pulumi.ComponentResource):
                 placement_group=None if placement is None else placement.name,
                 reservation=planned.reservation,
                 capacity_block=planned.capacity_block,
+                tenant=pool.tenant,
             ),
             own,
         )

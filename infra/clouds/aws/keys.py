@@ -77,6 +77,7 @@ class KeyArgs:
         statements: Further statements of its policy.
         region: Where it is, if not where the stack is.
         guarded: Whether it is to be kept.
+        tenant: Whose it is alone; None where all share it.
     """
 
     scope: Scope
@@ -89,6 +90,7 @@ class KeyArgs:
     statements: Sequence[Statement] = ()
     region: str | None = None
     guarded: bool = True
+    tenant: str | None = None
 
 
 def make_key(name: str, args: KeyArgs, parent: pulumi.Resource) -> aws.kms.Key:
@@ -102,7 +104,7 @@ def make_key(name: str, args: KeyArgs, parent: pulumi.Resource) -> aws.kms.Key:
         multi_region=args.multi_region,
         policy=key_policy(args.scope, args.services, args.statements, region=args.region),
         region=args.region,
-        tags=marks(guarded=args.guarded),
+        tags=marks(guarded=args.guarded, tenant=args.tenant),
         opts=args.scope.data(parent, guarded=args.guarded),
     )
     aws.kms.Alias(

@@ -13,6 +13,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.clouds.aws.scope import Scope
+from infra.marks import of_tenant
 
 _NODE_CONFIG = """\
 MIME-Version: 1.0
@@ -52,6 +53,7 @@ class NodeTemplateArgs:
         placement_group: Name of the group that keeps machines close; None for none.
         reservation: Capacity reservation to launch into: its id, or the ARN of a group of them; None for none.
         capacity_block: Whether the reservation is a Capacity Block for ML.
+        tenant: Whose machines they are alone; None where all share them.
     """
 
     scope: Scope
@@ -64,11 +66,12 @@ class NodeTemplateArgs:
     placement_group: pulumi.Input[str] | None = None
     reservation: str | None = None
     capacity_block: bool = False
+    tenant: str | None = None
 
 
 def make_template(name: str, args: NodeTemplateArgs, opts: pulumi.ResourceOptions) -> aws.ec2.LaunchTemplate:
     """A launch template; each change makes a new version of it, which its node group then rolls out."""
-    tags = {**args.scope.tags, "Name": args.scope.name(args.name)}
+    tags = {**args.scope.tags, **of_tenant(args.tenant), "Name": args.scope.name(args.name)}
     groups = list(args.security_groups)
     return aws.ec2.LaunchTemplate(
         name,

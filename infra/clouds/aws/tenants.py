@@ -91,6 +91,7 @@ class Tenants(pulumi.ComponentResource):
                     )
                 ],
                 guarded=not tenant.data_deletable,
+                tenant=tenant.name,
             ),
             self,
         )

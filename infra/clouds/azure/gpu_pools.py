@@ -12,6 +12,7 @@ from infra.clouds.azure.own_roles import OwnRole
 from infra.clouds.azure.roles import grant
 from infra.clouds.azure.scope import Scope
 from infra.config import Rung
+from infra.marks import of_tenant
 
 ROLE_LABEL = "modelfleet.io/role"
 SERVING_ROLE = "model-serving"
@@ -109,6 +110,7 @@ class GpuPools(pulumi.ComponentResource):
             os_disk_type=aks.OSDiskType.MANAGED,
             node_labels=labels_of(planned),
             node_taints=taints_of(planned),
+            tags=of_tenant(pool.tenant) or None,
             # No secure boot: NVIDIA's driver is built on the node, by no key that its firmware knows.
             security_profile=aks.AgentPoolSecurityProfileArgs(
                 enable_secure_boot=False, ssh_access=aks.AgentPoolSSHAccess.DISABLED

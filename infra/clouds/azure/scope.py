@@ -8,6 +8,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 
@@ -95,11 +96,27 @@ class Scope:
         """
         if not args.type_.startswith(_NATIVE):
             return None
-        props = dict(args.props)
-        if "tags" in props:
-            own = props["tags"]
-            props["tags"] = {**self.tags, **(own if isinstance(own, dict) else {})}
+        props = _tagged(args.props, self.tags)
         placed = args.type_ not in _PLACED_BY_THEIR_PARENT and "location" in props
         if placed and props["location"] is None and self.location:
             props["location"] = self.location
         return pulumi.ResourceTransformationResult(props=props, opts=args.opts)
+
+
+def tagging(tags: Mapping[str, str]) -> pulumi.ResourceTransformation:
+    """Give a transformation that tags whatever can be tagged: for children that belong together within a stack."""
+
+    def tag(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if not args.type_.startswith(_NATIVE):
+            return None
+        return pulumi.ResourceTransformationResult(props=_tagged(args.props, tags), opts=args.opts)
+
+    return tag
+
+
+def _tagged(props: pulumi.Inputs, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Add tags to those that a resource has, where it can have some; its own stay."""
+    if "tags" not in props:
+        return dict(props)
+    own = props["tags"]
+    return {**props, "tags": {**tags, **(own if isinstance(own, Mapping) else {})}}

@@ -18,11 +18,12 @@ from infra.clouds.azure.keys import EncryptionKey, EncryptionKeyArgs, Vault, Vau
 from infra.clouds.azure.private_link import PrivateDns
 from infra.clouds.azure.protection import lock
 from infra.clouds.azure.roles import Role, grant
-from infra.clouds.azure.scope import Scope
+from infra.clouds.azure.scope import Scope, tagging
 from infra.clouds.azure.storage_account import Redundancy, StorageAccount, StorageAccountArgs
 from infra.clouds.names import TENANT_ACCOUNT, tenant_namespace
 from infra.clouds.region import TenantPlace
 from infra.config import EncryptionSettings, StorageSettings
+from infra.marks import of_tenant
 from tenants import Tenant, TenantState
 
 FILES = "files"
@@ -78,9 +79,11 @@ class Tenants(pulumi.ComponentResource):
         self.register_outputs({"tenants": sorted(self.places)})
 
     def _place(self, tenant: Tenant, args: TenantsArgs) -> TenantPlace:
-        label, inside = f"tenant-{tenant.name}", pulumi.ResourceOptions(parent=self)
+        label = f"tenant-{tenant.name}"
         active, guarded = tenant.state is TenantState.ACTIVE, not tenant.data_deletable
-        key = self._key(label, args, guarded=guarded)
+        # Vault, account and their endpoints are paid for each tenant.
+        inside = pulumi.ResourceOptions(parent=self, transformations=[tagging(of_tenant(tenant.name))])
+        key = self._key(label, args, inside, guarded=guarded)
         account = StorageAccount(
             f"{label}-files",
             StorageAccountArgs(
@@ -120,12 +123,12 @@ class Tenants(pulumi.ComponentResource):
             service_account_annotations=workload.annotations if active else {},
         )
 
-    def _key(self, label: str, args: TenantsArgs, *, guarded: bool) -> EncryptionKey:
+    def _key(self, label: str, args: TenantsArgs, inside: pulumi.ResourceOptions, *, guarded: bool) -> EncryptionKey:
         vault_name = args.scope.global_name(f"{label.removeprefix('tenant-')}-vault")
         vault = Vault(
             f"{label}-vault",
             VaultArgs(args.scope, args.resource_group, vault_name, args.tenant_id, guarded=guarded),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=inside,
         )
         key = EncryptionKey(
             f"{label}-key",
@@ -138,7 +141,7 @@ class Tenants(pulumi.ComponentResource):
                 encryption=args.encryption,
                 guarded=guarded,
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=inside,
         )
         lock(
             f"{label}-vault-lock",

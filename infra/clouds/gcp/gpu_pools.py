@@ -35,6 +35,7 @@ from infra.clouds.gcp.node_pools import (
 )
 from infra.clouds.gcp.scope import Scope, shortened
 from infra.config import GpuPoolSettings, Replacement, Rung
+from infra.marks import of_tenant
 
 CLASS_KEY = "cloud.google.com/compute-class"
 GPU_TAINT = "nvidia.com/gpu"
@@ -207,7 +208,7 @@ class GpuPools(pulumi.ComponentResource):
             service_account=template.account,
             oauth_scopes=[OAUTH_SCOPE],
             labels=_node_labels(settings, rung),
-            resource_labels=dict(template.labels),
+            resource_labels={**template.labels, **of_tenant(settings.tenant)},
             tags=[template.tag],
             taints=_taints(settings),
             metadata=METADATA,

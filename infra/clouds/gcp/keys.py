@@ -106,9 +106,9 @@ class Keys(pulumi.ComponentResource):
         """What has to be there before a service can use the key of `purpose`."""
         return self._grants[purpose]
 
-    def make(self, base: str, opts: pulumi.ResourceOptions, *, guarded: bool = True) -> gcp.kms.CryptoKey:
-        """Make one more key in the ring, such as a tenant's; `guarded` says whether it is to be kept at all."""
-        return self._key(base, self._ring, self._kept, opts, marks(guarded=guarded))
+    def make(self, base: str, opts: pulumi.ResourceOptions, *, tenant: str, guarded: bool = True) -> gcp.kms.CryptoKey:
+        """Make one more key in the ring, a tenant's; `guarded` says whether it is to be kept at all."""
+        return self._key(base, self._ring, self._kept, opts, marks(guarded=guarded, tenant=tenant))
 
     def _make_ring(self, name: str, location: str) -> tuple[gcp.kms.KeyRing, KeptRing]:
         scope = self._scope

@@ -51,7 +51,10 @@ class Tenants(pulumi.ComponentResource):
         label = f"tenant-{tenant.name}"
         kept = not scope.delete_data and tenant.state is not TenantState.LEAVING
         key = args.keys.make(
-            label, pulumi.ResourceOptions(parent=self, protect=kept), guarded=not tenant.data_deletable
+            label,
+            pulumi.ResourceOptions(parent=self, protect=kept),
+            tenant=tenant.name,
+            guarded=not tenant.data_deletable,
         )
         gcp.kms.CryptoKeyIAMMember(
             f"{label}-key",

@@ -52,10 +52,10 @@ def test_a_key_a_purpose(usual: object) -> None:
 
 
 def test_alarms_are_those_of_the_account_stacks() -> None:
-    steps = of("account.aws", "_BUDGET_STEPS")
+    steps = of("account.aws_budgets", "STEPS")
     assert isinstance(steps, tuple)
     assert tuple(percent / 100 for percent, kind in steps if kind == "ACTUAL") == ALARMS
-    assert of("account.gcp", "_THRESHOLDS") == ALARMS
+    assert of("account.gcp_budgets", "THRESHOLDS") == ALARMS
 
 
 def test_azure_sells_disks_by_size() -> None:

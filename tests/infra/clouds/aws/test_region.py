@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.marks import LEAVING
+from infra.marks import LEAVING, TENANT_TAG
 from tests.infra.clouds.aws.recording import Recorder, policy_of
 from tests.infra.recording import is_secret, revealed
 
@@ -68,6 +68,26 @@ def test_keys_rotate_and_name_whom_they_serve(region: Recorder) -> None:
             assert "*" not in str(statement["Principal"])
 
 
+def test_what_a_tenant_alone_costs_carries_its_name(region: Recorder) -> None:
+    keys = region.of("aws:kms/key:Key")
+    assert {name: key["tags"].get(TENANT_TAG) for name, key in keys.items() if TENANT_TAG in key["tags"]} == {
+        "tenant-acme": "acme",
+        "tenant-globex": "globex",
+    }
+
+
+def test_a_tenant_s_machines_and_their_disks_carry_its_name(region: Recorder, closed: Recorder) -> None:
+    for name, template in closed.of("aws:ec2/launchTemplate:LaunchTemplate").items():
+        if name.startswith("own-"):
+            launched = {each["resourceType"]: each["tags"][TENANT_TAG] for each in template["tagSpecifications"]}
+            assert launched == dict.fromkeys(("instance", "volume", "network-interface"), "acme")
+            break
+    else:
+        pytest.fail("no machines of a tenant's own")
+    shared = region.of("aws:ec2/launchTemplate:LaunchTemplate")["h100-reservation"]
+    assert not any(TENANT_TAG in each["tags"] for each in shared["tagSpecifications"])
+
+
 def test_no_role_may_do_everything(region: Recorder) -> None:
     roles = region.of("aws:iam/rolePolicy:RolePolicy")
     assert roles
@@ -116,8 +136,9 @@ def test_the_cluster_is_private_logged_and_encrypted(region: Recorder) -> None:
 
 @pytest.fixture(scope="module")
 def closed(make_region: Callable[..., Recorder]) -> Recorder:
-    """A region of a closed network: no front, an API that office addresses reach, a file system before the bucket."""
+    """A region of a closed network: no front, an API that offices reach, a file system, a tenant's machines."""
     return make_region(
+        gpu_pools=[{"name": "own", "sku": "g6e.12xlarge", "tenant": "acme"}],
         api={"access": "restricted", "authorized_ranges": ["203.0.113.0/24"]},
         ingress={"front_only": False},
         storage={"fast_cache": True},

@@ -5,6 +5,7 @@ import pytest
 from infra.clouds.azure import AzureRegion
 from infra.clouds.azure.roles import Role
 from infra.clouds.azure.tenants import MOST_TENANTS
+from infra.marks import TENANT_TAG
 from tenants import Tenant
 from tests.infra.clouds.azure.recording import STACK, Recorder, record, settings_of, whole_region
 
@@ -35,6 +36,19 @@ def test_an_active_tenant_s_pods_open_its_files_alone(region: Recorder) -> None:
     grant = region.one("RoleAssignment", "tenant-acme-files-use")
     assert grant["scope"].endswith("storage:StorageAccount/tenant-acme-files")
     assert grant["roleDefinitionId"].endswith(Role.STORAGE_BLOB_DATA_CONTRIBUTOR)
+
+
+def test_what_a_tenant_alone_costs_carries_its_name(region: Recorder) -> None:
+    tagged = {
+        (typ, name): args.inputs["tags"][TENANT_TAG]
+        for (typ, name), args in region.made.items()
+        if TENANT_TAG in (args.inputs.get("tags") or {})
+    }
+    for tenant in ("acme", "globex"):
+        its_own = {place for place in own(region, tenant) if "tags" in region.made[place].inputs}
+        assert {place for place, name in tagged.items() if name == tenant} == its_own
+        kinds = {typ.rpartition(":")[2] for typ, _ in its_own}
+        assert {"Vault", "StorageAccount", "PrivateEndpoint"} <= kinds
 
 
 @pytest.mark.parametrize("tenant", ["globex", "initech"])

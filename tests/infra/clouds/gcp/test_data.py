@@ -10,6 +10,7 @@ from infra.clouds.gcp import GcpRegion
 from infra.clouds.gcp.registry import Registry, RegistryArgs
 from infra.clouds.gcp.scope import Scope
 from infra.config import CacheSettings, DatabaseSettings, StorageSettings
+from infra.marks import TENANT_TAG
 from tenants import Tenant, TenantState
 from tests.infra.clouds.gcp.recording import NUMBER, PROJECT, Recorder, record, settings
 
@@ -180,7 +181,11 @@ def test_a_tenant_has_a_key_and_a_folder_that_only_its_pods_open() -> None:
         "tenants/acme/": "/subject/ns/tenant-acme/sa/tenant",
         "tenants/globex/": "/subject/ns/tenant-globex/sa/tenant",
     }
-    assert {"key-tenant-acme", "key-tenant-globex"} <= made.of("CryptoKey").keys()
+    keys = made.of("CryptoKey")
+    assert {name: key["labels"][TENANT_TAG] for name, key in keys.items() if TENANT_TAG in key["labels"]} == {
+        "key-tenant-acme": "acme",
+        "key-tenant-globex": "globex",
+    }
 
 
 def test_a_tenant_more_adds_its_own_resources_and_changes_none() -> None:

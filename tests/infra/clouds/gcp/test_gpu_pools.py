@@ -16,6 +16,7 @@ from infra.clouds.gcp.node_pools import NodeTemplate
 from infra.clouds.gcp.scope import Scope
 from infra.clouds.gcp.zones import zones_of
 from infra.config import GpuPoolSettings, Replacement, Rung, SettingsError
+from infra.marks import TENANT_TAG
 from tests.infra.clouds.gcp.recording import NUMBER, PROJECT, Recorder, record, settings
 
 FABRICS = {
@@ -156,6 +157,8 @@ def test_a_group_without_its_plugins_image_is_refused() -> None:
 def test_a_tenants_pool_keeps_everybody_else_off() -> None:
     each = pools_of(pool(tenant="acme"))["gpu-on-demand"]["nodeConfig"]
     assert {"key": "modelfleet.dev/tenant", "value": "acme", "effect": "NO_SCHEDULE"} in each["taints"]
+    assert each["resourceLabels"][TENANT_TAG] == "acme", "budgets go by it"
+    assert TENANT_TAG not in pools_of(pool())["gpu-on-demand"]["nodeConfig"]["resourceLabels"]
 
 
 @pytest.mark.parametrize("sku", sorted(MACHINES))
