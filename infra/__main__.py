@@ -22,14 +22,15 @@ executor uses the same one)."""
 def main() -> None:
     """Settings -> what this stack is."""
     guard_program(pulumi.get_stack(), dry_run=pulumi.runtime.is_dry_run())
-    settings = from_pulumi(pulumi.get_stack(), Path(__file__).parent.parent)
+    project_root = Path(__file__).parent.parent
+    settings = from_pulumi(pulumi.get_stack(), project_root)
     match settings.kind:
         case StackKind.REGION:
             serve_region(settings)
         case StackKind.ACCOUNT:
             create_account(settings)
         case StackKind.GLOBAL:
-            create_front(settings)
+            create_front(settings, project_root)
         case StackKind.STATE:
             create_state(settings)
 

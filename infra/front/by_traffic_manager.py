@@ -1,5 +1,7 @@
 """Azure's front under a domain in Azure DNS, for fleets that have no AWS account."""
 
+from pathlib import Path
+
 import pulumi
 from pulumi_azure_native import resources
 
@@ -11,7 +13,7 @@ from infra.front.azure_dns import AzureDns, AzureDnsArgs, AzureFrontTarget
 from infra.front.region_stack import origins_of
 
 
-def join(settings: StackSettings) -> None:
+def join(settings: StackSettings, project_root: Path) -> None:
     """Make the front, and lead the clients' name to it."""
     front = settings.front
     assert front is not None  # noqa: S101 - a global stack has one: checked with the settings
@@ -19,7 +21,9 @@ def join(settings: StackSettings) -> None:
     scope = Scope.of(pulumi.get_stack(), settings.model_copy(update={"account": cloud.account, "region": cloud.region}))
     group = resources.ResourceGroup("dns", resource_group_name=scope.name("dns"), location=scope.location)
     dns = AzureDns("dns", AzureDnsArgs(scope, group.name, front.domain, front.ttl_s))
-    origins = {stack: Origin.from_output(region.region, output) for stack, region, output in origins_of(cloud)}
+    origins = {
+        stack: Origin.from_output(region.region, output) for stack, region, output in origins_of(cloud, project_root)
+    }
     made = AzureFront("azure", settings, AzureFrontArgs(front, cloud, front.names_of(cloud), origins))
     for name, value in made.validations.items():
         dns.text(name, value)

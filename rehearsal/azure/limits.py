@@ -10,6 +10,7 @@ _POOLS: Final = f"{_AKS}/agent-pools/create-or-update"
 _CDN: Final = "learn.microsoft.com/rest/api/frontdoor/azurefrontdoorstandardpremium"
 _BLOBS: Final = "learn.microsoft.com/rest/api/storagerp/blob-services/set-service-properties"
 _BUDGETS: Final = "learn.microsoft.com/rest/api/consumption/budgets/create-or-update"
+_TAGS: Final = "learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations"
 _MACHINE: Final = Rule(
     source="learn.microsoft.com/azure/virtual-machines/vm-naming-conventions",
     pattern=r"Standard_[A-Z]+[0-9]+(-[0-9]+)?[a-z]*(_[A-Za-z0-9]+)*",
@@ -191,6 +192,8 @@ LIMITS: Final[Mapping[str, Mapping[str, Rule]]] = {
         )
     },
     "azure-native:consumption:Budget": {
+        "filter.tags.name": Rule(source=_TAGS, pattern=r"[^<>%&\\?/]+", max_length=512),
+        "filter.tags.values": Rule(source=_TAGS, max_length=256),
         "notifications.*.threshold": _range(_BUDGETS, 0, 1000),
         "timePeriod.startDate": Rule(
             source=_BUDGETS,

@@ -1,6 +1,7 @@
 """Tenants' budgets, which each cloud's account watches by a tag; recorded without an engine."""
 
 import datetime as dt
+from typing import Any
 
 import pulumi
 import pytest
@@ -8,6 +9,12 @@ import pytest
 from infra.account.tenant_budgets import watched_tenants
 from infra.config import StackSettings, TenantTag, from_stack_file
 from infra.marks import TENANT_TAG
+from rehearsal.aws import CLOUD as AWS
+from rehearsal.azure import CLOUD as AZURE
+from rehearsal.gcp import CLOUD as GCP
+from rehearsal.inputs import check_inputs
+from rehearsal.sdk_schema import load
+from rehearsal.table import Cloud
 from tenants import Tenant
 from tests.infra.clouds.aws import recording as aws
 from tests.infra.clouds.azure import recording as azure
@@ -26,6 +33,11 @@ def settings(cloud: str, tag: TenantTag = TenantTag.OFF) -> StackSettings:
     return given.model_copy(update={"ci": None, "budgeted": (ACME,), "budget": budget})
 
 
+def findings(cloud: Cloud, token: str, inputs: dict[str, Any]) -> list[object]:
+    """What a simulated cloud says to inputs."""
+    return list(check_inputs(cloud, load(cloud.package, token), inputs).findings)
+
+
 def aws_account(given: StackSettings) -> aws.Recorder:
     def program() -> None:
         from infra.account.aws import AwsAccount  # noqa: PLC0415 - the SDK takes a second to import
@@ -37,11 +49,16 @@ def aws_account(given: StackSettings) -> aws.Recorder:
 
 def test_aws_counts_what_has_the_tenant_s_tag_once_that_is_a_cost_allocation_tag() -> None:
     made = aws_account(settings("aws", TenantTag.ACTIVATE))
-    assert made.one("CostAllocationTag") == {"tagKey": TENANT_TAG, "status": "Active"}
+    tag = made.one("CostAllocationTag")
+    assert tag == {"tagKey": TENANT_TAG, "status": "Active"}
+    assert findings(AWS, "aws:costexplorer/costAllocationTag:CostAllocationTag", tag) == []
     budget = made.one("Budget", "tenant-acme")
     assert budget["name"] == "modelfleet-aws-account-tenant-acme"
     assert (budget["limitAmount"], budget["limitUnit"]) == ("800", "USD")
     assert budget["costFilters"] == [{"name": "TagKeyValue", "values": [f"user:{TENANT_TAG}$acme"]}]
+    assert findings(AWS, "aws:budgets/budget:Budget", budget) == []
+    unmarked = budget | {"costFilters": [{"name": "TagKeyValue", "values": [f"{TENANT_TAG}$acme"]}]}
+    assert findings(AWS, "aws:budgets/budget:Budget", unmarked), "AWS takes it, and counts nothing"
     assert {step["threshold"] for step in budget["notifications"]} == {50, 80, 100}
     assert all(step["subscriberEmailAddresses"] == ["finops@acme.example.com"] for step in budget["notifications"])
     assert "costFilters" not in made.one("Budget", "monthly")
@@ -69,6 +86,7 @@ def test_azure_counts_what_has_the_tenant_s_tag() -> None:
     assert budget["scope"] == f"/subscriptions/{azure.SUBSCRIPTION}"
     assert budget["amount"] == 800
     assert budget["filter"] == {"tags": {"name": TENANT_TAG, "operator": "In", "values": ["acme"]}}
+    assert findings(AZURE, "azure-native:consumption:Budget", budget) == []
     assert {tuple(notice["contactEmails"]) for notice in budget["notifications"].values()} == {
         ("finops@acme.example.com",)
     }
@@ -85,6 +103,7 @@ def test_google_cloud_counts_what_has_the_tenant_s_label() -> None:
     assert budget["amount"]["specifiedAmount"]["units"] == "800"
     assert budget["budgetFilter"]["labels"] == {TENANT_TAG: "acme"}
     assert budget["budgetFilter"]["projects"] == [f"projects/{gcp.NUMBER}"]
+    assert findings(GCP, "gcp:billing/budget:Budget", budget) == []
     told = made.one("NotificationChannel", "tenant-acme-mail-0")
     assert told["labels"] == {"email_address": "finops@acme.example.com"}
     (channel,) = budget["allUpdatesRule"]["monitoringNotificationChannels"]

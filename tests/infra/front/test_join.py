@@ -39,7 +39,7 @@ def whole() -> Recorder:
     def program() -> None:
         from infra.front import create_front  # noqa: PLC0415 - the SDKs take seconds to import
 
-        create_front(from_stack_file(recording.ROOT / f"Pulumi.{STACK}.yaml"))
+        create_front(from_stack_file(recording.ROOT / f"Pulumi.{STACK}.yaml"), recording.ROOT)
 
     pytest.importorskip("pulumi_azure_native")
     recorder = Recorder()
