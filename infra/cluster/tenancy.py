@@ -3,6 +3,8 @@
 Every object is a resource of its own, so that adding a tenant shows that tenant's resources and nothing else.
 """
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_kubernetes as k8s
 
@@ -13,6 +15,7 @@ from infra.clouds.region import TenantPlace
 from infra.cluster import traffic
 from infra.cluster.hardening import POD_SECURITY_LABELS, default_limits
 from infra.cluster.isolation import GATEWAY_PORT, Isolation
+from infra.cluster.tenant_roles import administrator_rules
 from tenants import Tenant, TenantState
 
 
@@ -139,17 +142,26 @@ class Tenancy(pulumi.ComponentResource):
         )
 
     def _roles(self) -> None:
-        """Bind Kubernetes' own `admin` and `view` roles, within the namespace, to the tenant's OIDC groups."""
-        for role, groups in (("admin", self._tenant.admins), ("view", self._tenant.viewers)):
-            if not groups:
-                continue
-            k8s.rbac.v1.RoleBinding(
-                f"{self._tenant.name}-{role}",
-                metadata=self._metadata(role),
-                role_ref=k8s.rbac.v1.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="ClusterRole", name=role),
-                subjects=[
-                    k8s.rbac.v1.SubjectArgs(kind="Group", name=group, api_group="rbac.authorization.k8s.io")
-                    for group in groups
-                ],
+        """Bind its OIDC groups to a role of our own for administrators and to Kubernetes' `view`, in its namespace."""
+        if self._tenant.admins:
+            role = k8s.rbac.v1.Role(
+                f"{self._tenant.name}-administrator",
+                metadata=self._metadata("administrator"),
+                rules=administrator_rules(),
                 opts=self._inside,
             )
+            self._bind("admin", "Role", role.metadata.name, self._tenant.admins)
+        if self._tenant.viewers:
+            self._bind("view", "ClusterRole", "view", self._tenant.viewers)
+
+    def _bind(self, name: str, kind: str, role: pulumi.Input[str], groups: Sequence[str]) -> None:
+        k8s.rbac.v1.RoleBinding(
+            f"{self._tenant.name}-{name}",
+            metadata=self._metadata(name),
+            role_ref=k8s.rbac.v1.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind=kind, name=role),
+            subjects=[
+                k8s.rbac.v1.SubjectArgs(kind="Group", name=group, api_group="rbac.authorization.k8s.io")
+                for group in groups
+            ],
+            opts=self._inside,
+        )

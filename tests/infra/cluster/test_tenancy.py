@@ -77,7 +77,7 @@ def test_its_service_account_is_tied_to_its_cloud_identity_where_there_is_one(bo
 
 def test_roles_are_bound_to_the_groups_that_its_file_names(both: Recorder) -> None:
     binding = of(both, "acme", "RoleBinding")
-    assert binding["roleRef"]["name"] == "admin"
+    assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == ("Role", "administrator")
     assert [subject["name"] for subject in binding["subjects"]] == ["acme-admins"]
     assert not [name for name in both.of("RoleBinding") if name.startswith("globex")]
 

@@ -127,23 +127,28 @@ def test_each_reaches_the_cloud_s_services_that_are_its_own(neighbours: Neighbou
 
 
 def test_a_tenant_s_administrators_administer_their_own_namespace(neighbours: Neighbours) -> None:
-    def may(group: str, namespace: str) -> bool:
+    def may(group: str, namespace: str, verb: str = "get", kind: str = "/secrets") -> bool:
+        api, resource = kind.split("/")
+        asked = {"namespace": namespace, "verb": verb, "group": api, "resource": resource}
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",
-            "spec": {
-                "user": "somebody",
-                "groups": [group],
-                "resourceAttributes": {"namespace": namespace, "verb": "get", "resource": "secrets"},
-            },
+            "spec": {"user": "somebody", "groups": [group], "resourceAttributes": asked},
         }
         answer = neighbours.kubernetes.api.http.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", json=review)
         return answer.json()["status"]["allowed"]
 
     assert may("acme-admins", ACME)
+    assert may("acme-admins", ACME, "create", "apps/deployments")
+    assert may("acme-admins", ACME, "list", "networking.k8s.io/networkpolicies")
     assert not may("acme-admins", GLOBEX)
     assert not may("globex-admins", ACME)
     assert not may("acme-admins", FLEET)
+    for verb in ("create", "update", "patch", "delete", "deletecollection"):
+        for wall in ("networking.k8s.io/networkpolicies", "/resourcequotas", "/limitranges", "/serviceaccounts"):
+            assert not may("acme-admins", ACME, verb, wall), f"{verb} {wall}"
+        for kind in ("rolebindings", "roles"):
+            assert not may("acme-admins", ACME, verb, f"rbac.authorization.k8s.io/{kind}"), f"{verb} {kind}"
 
 
 def test_it_is_the_policies_that_keep_them_apart(neighbours: Neighbours) -> None:

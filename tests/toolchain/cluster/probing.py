@@ -28,6 +28,7 @@ _PATHS = {
     "LimitRange": "/api/v1/namespaces/{namespace}/limitranges",
     "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies",
+    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings",
     "PriorityClass": "/apis/scheduling.k8s.io/v1/priorityclasses",
 }
