@@ -116,7 +116,7 @@ class FaultDrill:
                 runs,
                 time.monotonic() - began,
                 kinds(met),
-                faulted(met),
+                faulted(met, stage),
                 len(self.without[stage].possible(stage)),
                 planned,
                 problems,

@@ -74,7 +74,7 @@ class IsolatedDrill:
                 runs,
                 time.monotonic() - began,
                 kinds(met),
-                faulted(met),
+                faulted(met, stage),
                 len(without.possible(stage)),
                 len(chosen),
                 tuple(problems),

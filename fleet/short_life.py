@@ -121,7 +121,7 @@ class ShortLife:
         for number in range(1, _MOST_RUNS + 1):
             before = last_number(memory)
             met = [entry for entry in entries(memory, after=first) if entry.fault]
-            on_run(Run(stage, number, faulted(met), planned))
+            on_run(Run(stage, number, faulted(met, stage), planned))
             try:
                 self.operate(stage)
             except UpdateFailedError as error:
@@ -190,6 +190,6 @@ def undisturbed(life: ShortLife, on_stage: Callable[[Stage], None] = lambda _: N
     return found
 
 
-def faulted(met: Iterable[Entry]) -> int:
-    """Count the operations that met something."""
-    return len({(entry.call.operation, entry.call.urn) for entry in met})
+def faulted(met: Iterable[Entry], stage: Stage) -> int:
+    """Count the stage's operations that met something; an engine may be killed at what repairs an earlier one, too."""
+    return len({entry.call.urn for entry in met if entry.call.operation is OPERATIONS[stage]})
