@@ -45,6 +45,7 @@ TESTS: Final = frozenset(
     {
         "curl",
         "docker-registry",  # a real registry to push to
+        "jq",  # the workflows, as GitHub's runners have it
         "openssl",
         "zstd",
     }

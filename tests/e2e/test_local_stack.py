@@ -1,4 +1,4 @@
-"""The whole path, in order: up, served, unchanged, killed, rolled over, released to, down, nothing left.
+"""The whole path, in order: up, served, unchanged, killed, released to by hand and by workflows, down, nothing left.
 
 The tests of this file are one story: each begins where the one before ended.
 """
@@ -9,21 +9,32 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import openai
 import pytest
 
-from fleet.commands.release import ROLLED_BACK_STATUS
+from fleet.release_cluster import RegionCluster
+from release.prometheus import Prometheus
+from tests.e2e.dispatch import Dispatcher
 from tests.e2e.local_stack import LocalStack
 from toolchain import images
 from toolchain.cluster import EmbeddedCluster, leftovers
-from toolchain.images.derived_image import Change, DerivedImage, derive
+from toolchain.images.derived_image import Change, derive
+from toolchain.kubernetes_provider.kubeconfig import load
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
+WITH_ACT = pytest.mark.timeout(1500)
+"""Four jobs or so, each with a copy of the repository, and `fleet up` in some: long on a busy machine."""
+
 PROMPT = "def fibonacci(n):"
+CLIENTS = 16
+MISSING = f"sha256:{'9' * 64}"
+FINISHES = "Deploy/Take an interrupted rollout to its end"
+PROPOSES = "Deploy/Stack files say what was released"
 
 
 def ask(client: openai.OpenAI, prompt: str = PROMPT, max_tokens: int = 8) -> str:
@@ -115,44 +126,88 @@ def test_a_killed_server_comes_back_and_gives_no_wrong_answer(local_stack: Local
     assert answers.wrong == []
 
 
-def test_a_new_image_rolls_out_without_a_failed_request(local_stack: LocalStack, tmp_path: Path) -> None:
-    another = another_build(tmp_path, "another build")
-    EmbeddedCluster(local_stack.name, state_dir=local_stack.state).import_image(another.archive, another.reference)
-    before = json.loads(local_stack.kubectl("get", "pods", "-l", "app.kubernetes.io/name=model-server", "-o", "json"))
-    local_stack.write(serving={"image": another.reference})
-    with Answers(local_stack, ask(local_stack.client()), workers=16) as answers:
+def test_a_release_rolls_out_without_a_failed_request_though_its_driver_is_lost(
+    local_stack: LocalStack, tmp_path: Path
+) -> None:
+    """Its driver is killed before it updates the stack; a person does that, under load; whoever resumes judges it."""
+    reference = another_build(local_stack, tmp_path, "released by hand")
+    before = {pod["metadata"]["name"] for pod in server_pods(local_stack)}
+    waves = tmp_path / "waves.yaml"
+    waves.write_text(plan_for(local_stack), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELFLEET_RELEASE_DIES_AT", "configure:done")
+        arguments = (f"server={reference}", "--waves", str(waves), "--yes")
+        killed = local_stack.fleet("release", "deploy", *arguments, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    with Answers(local_stack, ask(local_stack.client()), workers=CLIENTS) as answers:
         assert local_stack.up().get("update") == 1
         wait_until(lambda: answers.right >= 200, timeout_s=300, what="200 answers")
     assert answers.failed == []
     assert answers.wrong == []
-    after = json.loads(local_stack.kubectl("get", "pods", "-l", "app.kubernetes.io/name=model-server", "-o", "json"))
-    old = {pod["metadata"]["name"] for pod in before["items"]}
-    assert all(
-        pod["spec"]["containers"][0]["image"] == another.reference
-        for pod in after["items"]
-        if pod["metadata"]["name"] not in old
-    )
+    fresh = [pod for pod in server_pods(local_stack) if pod["metadata"]["name"] not in before]
+    assert {pod["spec"]["containers"][0]["image"] for pod in fresh} == {reference}
+    resumed = json.loads(local_stack.fleet("release", "deploy", "--resume", "--json").stdout)
+    assert resumed["end"]["outcome"] == "released"
+    (record,) = history(local_stack)
+    assert (record["outcome"], record["artefacts"]["server"]) == ("released", reference)
+    assert record["deployed"]["images"]["server"] == reference
 
 
-def test_a_release_whose_driver_is_lost_is_judged_and_recorded(local_stack: LocalStack, tmp_path: Path) -> None:
-    release = another_build(tmp_path, "a release")
-    EmbeddedCluster(local_stack.name, state_dir=local_stack.state).import_image(release.archive, release.reference)
-    assert released(local_stack, tmp_path, release.reference, dies_at="update:done")["outcome"] == "released"
+def test_the_gate_can_ask_prometheus(local_stack: LocalStack) -> None:
+    outputs = local_stack.outputs()
+    ask_it = RegionCluster(load(outputs["kubeconfig"])).prometheus(outputs["prometheus"])
+    now = datetime.now(UTC)
+    seen = Prometheus(ask_it).samples(now - timedelta(minutes=10), now)
+    assert seen.requests > 0
+    assert min(len(seen.ttft_s), len(seen.token_s), len(seen.tokens_per_s)) > 0
+
+
+@WITH_ACT
+def test_the_deploy_workflow_releases_and_proposes_what_it_did(
+    local_stack: LocalStack, dispatcher: Dispatcher, tmp_path: Path
+) -> None:
+    reference = another_build(local_stack, tmp_path, "released by a workflow")
+    done = dispatcher.run("deploy", {"digest": reference.rpartition("@")[2], "reason": "quicker"})
+    assert done.ran.status == 0, done.ran.text
+    assert done.ran.jobs == {"Deploy/Waves": "success", "Deploy/only": "success", PROPOSES: "success"}
     (record, *_) = history(local_stack)
-    assert (record["outcome"], record["artefacts"]["server"]) == ("released", release.reference)
-    assert record["deployed"]["images"]["server"] == release.reference
+    assert (record["outcome"], record["artefacts"]["server"]) == ("released", reference)
+    assert (record["who"], record["reason"]) == ("tester", "quicker")
+    assert reference in done.proposal
+    assert done.issues == []
 
 
-def test_an_image_that_does_not_exist_is_taken_back_by_whoever_resumes(local_stack: LocalStack, tmp_path: Path) -> None:
+@WITH_ACT
+def test_the_deploy_workflow_takes_an_image_that_does_not_exist_back_though_its_runner_is_lost(
+    local_stack: LocalStack, dispatcher: Dispatcher
+) -> None:
     (good, *_) = history(local_stack)
     expected = ask(local_stack.client())
-    missing = f"modelfleet.local/server@sha256:{'9' * 64}"
-    end = released(local_stack, tmp_path, missing, status=ROLLED_BACK_STATUS, dies_at="revert:announced")
-    assert end["outcome"] == "rolled back"
-    assert "ErrImagePull" in end["reason"] or "ImagePullBackOff" in end["reason"]
+    lost = {"LOST_JOB": "wave", "LOST_AT": "revert:announced"}
+    done = dispatcher.run("deploy", {"digest": MISSING, "reason": "no such image"}, lost)
+    assert done.ran.status != 0
+    # The wave's driver was killed on the way back; the job after it goes on, and fails as the release has.
+    assert done.ran.jobs["Deploy/only"] == done.ran.jobs[FINISHES] == "failure", done.ran.text
     (record, *_) = history(local_stack)
-    assert (record["artefacts"], record["attempted"]["server"]) == (good["artefacts"], missing)
+    assert (record["outcome"], record["artefacts"]) == ("rolled back", good["artefacts"])
+    assert record["attempted"]["server"].endswith(MISSING)
+    assert "ErrImagePull" in record["reason"] or "ImagePullBackOff" in record["reason"]
+    (issue,) = done.issues
+    assert "was taken back" in issue["title"]
+    assert record["reason"] in issue["body"]
     assert ask(local_stack.client()) == expected
+
+
+@WITH_ACT
+def test_the_rollback_workflow_goes_back_to_the_release_before(local_stack: LocalStack, dispatcher: Dispatcher) -> None:
+    (_, left, before) = history(local_stack)
+    done = dispatcher.run("rollback", {"stack": local_stack.name, "reason": "a customer's word"})
+    assert done.ran.status == 0, done.ran.text
+    assert set(done.ran.jobs.values()) == {"success"}
+    (record, *_) = history(local_stack)
+    assert (record["outcome"], record["artefacts"]) == ("rolled back", before["artefacts"])
+    assert record["attempted"] == left["artefacts"]
+    assert before["artefacts"]["server"] in done.proposal
     assert local_stack.up() == {}  # the file says what runs
 
 
@@ -162,30 +217,32 @@ def test_down_leaves_nothing(local_stack: LocalStack) -> None:
     assert not (local_stack.state / "clusters" / local_stack.name).exists()
 
 
-def released(stack: LocalStack, folder: Path, reference: str, *, dies_at: str, status: int = 0) -> dict[str, Any]:
-    """Release an image to the stack, its driver killed at a point, and resume; judged with much patience."""
-    waves = folder / "waves.yaml"
+def plan_for(stack: LocalStack) -> str:
+    """One wave, judged with much patience: a test's machine is shared."""
     gate = {"probeRequests": 40, "latencyRatio": 10, "throughputRatio": 0.05}
-    plan = {"waves": [{"name": "only", "stacks": [stack.name], "bakeS": 0}], "gate": gate}
-    waves.write_text(json.dumps(plan), encoding="utf-8")
-    arguments = ("release", "deploy", f"server={reference}", "--waves", str(waves), "--yes", "--json")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MODELFLEET_RELEASE_DIES_AT", dies_at)
-        killed = stack.fleet(*arguments, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    done = stack.fleet("release", "deploy", "--resume", "--json", check=False)
-    assert done.returncode == status, done.stderr
-    return json.loads(done.stdout)["end"]
+    return json.dumps({"waves": [{"name": "only", "stacks": [stack.name], "bakeS": 0}], "gate": gate})
+
+
+@pytest.fixture(scope="module", name="dispatcher")
+def _dispatcher(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Dispatcher:
+    return Dispatcher.make(tmp_path_factory.mktemp("workflows"), local_stack, plan_for(local_stack))
 
 
 def history(stack: LocalStack) -> list[dict[str, Any]]:
     return json.loads(stack.fleet("release", "history", stack.name, "--json").stdout)
 
 
-def another_build(folder: Path, label: str) -> DerivedImage:
-    """The same layers under another configuration, so another digest: what a rebuild with one changed line gives."""
+def server_pods(stack: LocalStack) -> list[dict[str, Any]]:
+    listed = stack.kubectl("get", "pods", "-l", "app.kubernetes.io/name=model-server", "-o", "json")
+    return json.loads(listed)["items"]
+
+
+def another_build(stack: LocalStack, folder: Path, label: str) -> str:
+    """Give the cluster the same layers under another configuration: what a rebuild with one changed line gives."""
     change = Change({"dev.modelfleet.test": label})
-    return derive(images.build("server"), change, name="server", archive=folder / "another.tar")
+    made = derive(images.build("server"), change, name="server", archive=folder / "another.tar")
+    EmbeddedCluster(stack.name, state_dir=stack.state).import_image(made.archive, made.reference)
+    return made.reference
 
 
 class Answers:

@@ -2,8 +2,8 @@
 
 What is not GitHub's: the runner itself, approvals, concurrency groups, the identity for clouds. Third-party actions are
 replaced by composite ones of the same inputs: checking out and installing have nothing to do here, artifacts go through
-a folder. Our own set-up action is replaced too, since the environment that runs the tests is the set-up. All else, each
-`run:` step above all, is the workflow's.
+a folder. Our own set-up action is replaced too, since the environment that runs the tests is the set-up, and `gh` by a
+script that makes the call which `gh pr create` makes. All else, each `run:` step above all, is the workflow's.
 """
 
 import json
@@ -24,7 +24,7 @@ from toolchain.locations import clone_dir
 _USES: Final = re.compile(r"uses: ([\w.-]+/[\w./-]+)@([0-9a-f]{40})")
 _QUEUE: Final = re.compile(r"^ +queue: .*\n", re.MULTILINE)
 """Younger than act, which has no concurrency groups anyway."""
-_LIMIT_S: Final = 600.0
+_LIMIT_S: Final = 1200.0
 _NOTHING: Final = "true"
 _STEPS: Final = {
     "actions/checkout": 'cp -a "$REPOSITORY/." .',
@@ -37,8 +37,24 @@ runs:
   steps:
     - run: |
         echo "$PWD/.venv/bin" >> "$GITHUB_PATH"
+        echo "$TOOLS" >> "$GITHUB_PATH"
+        if test "$GITHUB_JOB" = "${LOST_JOB-}"; then echo "MODELFLEET_RELEASE_DIES_AT=$LOST_AT" >> "$GITHUB_ENV"; fi
         echo "PYTHONPATH=$PWD" >> "$GITHUB_ENV" # or `fleet` would be the one of the environment's own checkout
       shell: bash
+"""
+
+
+_GH: Final = """\
+#!/bin/sh -eu
+# Stands for GitHub's own `gh`: the two commands that the workflows give it.
+case "$1 $2" in
+"auth setup-git") ;;
+"pr create")
+  curl --fail --silent --show-error --header "Authorization: Bearer $GH_TOKEN" \
+    --data "$(jq --null-input --arg head "$5" --arg title "$(git log -1 --format=%s)" '{head: $head, title: $title}')" \
+    "$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/pulls" ;;
+*) echo "gh $*: not known here" >&2; exit 1 ;;
+esac
 """
 
 
@@ -68,6 +84,7 @@ class Workplace:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    _runs: int = 0
 
     @classmethod
     def make(cls, folder: Path) -> "Workplace":
@@ -86,11 +103,18 @@ class Workplace:
         (place.folder / ".venv").symlink_to(clone_dir() / ".venv")
         place.git("init", "--quiet", "--initial-branch", "main")
         place.commit("as it is")
+        place.git("clone", "--quiet", "--bare", str(place.folder), str(folder / "origin.git"))
+        place.git("remote", "add", "origin", str(folder / "origin.git"))
+        tools = folder / "tools"
+        tools.mkdir()
+        (tools / "gh").write_text(_GH, encoding="utf-8")
+        (tools / "gh").chmod(0o755)
         artifacts = folder / "artifacts"
         artifacts.mkdir()
         place.environment = {
             "REPOSITORY": str(place.folder),
             "ARTIFACTS": str(artifacts),
+            "TOOLS": str(tools),
             "XDG_STATE_HOME": str(folder / "state"),
             "MODELFLEET_CACHE": os.environ.get("MODELFLEET_CACHE") or str(Path.home() / ".cache" / "modelfleet"),
             "HOME": str(folder / "home"),
@@ -126,6 +150,7 @@ class Workplace:
         *,
         inputs: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> Ran:
         """Run a workflow to its end.
 
@@ -135,16 +160,19 @@ class Workplace:
             event: the event's payload.
             inputs: of a dispatched workflow.
             environment: what its steps get besides.
+            variables: the repository's.
         """
         payload = self.folder.parent / "event.json"
-        payload.write_text(json.dumps(event or {}), encoding="utf-8")
-        given = {**self.environment, **(environment or {})}
+        # act takes inputs from its own option only where it is given no event.
+        payload.write_text(json.dumps({"inputs": dict(inputs or {}), **(event or {})}), encoding="utf-8")
+        self._runs += 1
+        given = {**self.environment, "GITHUB_RUN_ID": str(self._runs), **(environment or {})}
         command = [
             str(builder.ensure("act") / "act"), trigger, "--workflows", f".github/workflows/{workflow}.yml",
             "--platform", "ubuntu-24.04=-self-hosted", "--eventpath", str(payload), "--json",
             "--defaultbranch", "main", "--secret", "GITHUB_TOKEN=token", "--actor", "tester",
             *(part for name, value in given.items() for part in ("--env", f"{name}={value}")),
-            *(part for name, value in (inputs or {}).items() for part in ("--input", f"{name}={value}")),
+            *(part for name, value in (variables or {}).items() for part in ("--var", f"{name}={value}")),
             *(part for stub in self._stubs() for part in ("--local-repository", stub)),
         ]  # fmt: skip
         own = {**os.environ, "XDG_CACHE_HOME": str(self.folder.parent / "act"), "HOME": self.environment["HOME"]}
@@ -198,5 +226,5 @@ def _results(printed: str) -> dict[str, str]:
         except ValueError:
             continue
         if isinstance(said, dict) and "jobResult" in said:
-            results[str(said["job"])] = str(said["jobResult"])
+            results[str(said["job"]).strip()] = str(said["jobResult"])
     return results
