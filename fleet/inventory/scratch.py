@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from documents.yaml_text import YamlDocument
 from fleet.engine import Engine, Summary
 from fleet.inventory.order import State, in_order
 from fleet.update_view import UpdateView
@@ -157,9 +158,21 @@ class ScratchStack:
     def _import(self, resources: Sequence[State], providers: Sequence[State]) -> None:
         used = {(each.get("provider") or "").rpartition("::")[0] for each in resources}
         asked = [_without_others(each, ()) for each in providers if each["urn"] in used]
-        self._engine.import_(
-            self._stack, {"version": 3, "deployment": {"manifest": _MANIFEST, "resources": [*asked, *resources]}}
-        )
+        engine = self._engine
+        deployment = {
+            "manifest": _MANIFEST,
+            "secrets_providers": self._secrets_provider(),
+            "resources": [*asked, *resources],
+        }
+        engine.import_(self._stack, {"version": 3, "deployment": deployment})
+
+    def _secrets_provider(self) -> Mapping[str, Any]:
+        """What encrypts the secrets of what is imported; without it the engine panics at the first of them.
+
+        The engine has written its salt into the stack's file when it made the stack.
+        """
+        file = self._folder / "project" / f"Pulumi.{self._stack}.yaml"
+        return {"type": "passphrase", "state": {"salt": YamlDocument.read(file).content["encryptionsalt"]}}
 
 
 _MANIFEST: Final = {"time": "2026-01-01T00:00:00Z", "magic": "", "version": ""}
