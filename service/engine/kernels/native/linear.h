@@ -13,7 +13,11 @@
 
 namespace {
 
-constexpr int kVectors = kPanel / kLanes;  // in a panel
+constexpr int kVectors = kPanel / kLanes;   // in a panel
+constexpr int64_t kLine = 64;               // bytes that memory is asked for at once
+constexpr int64_t kRowBlock = 96;           // rows of x that stay in the second-level cache: a multiple of every kRows
+constexpr int64_t kPartBytes = 12 * 1024;   // of weights, which stay in the first-level cache with what comes next
+constexpr int64_t kPartRows = 48;           // more rows leave no room there for parts of weights and their sums
 
 struct Fp32 {
   using Element = float;
@@ -201,12 +205,26 @@ inline void write(const Job<Policy>& job, typename Policy::Sum total, int64_t ro
   for (int64_t lane = 0; column + lane < call.outputs; lane++) out[lane] = value[lane];
 }
 
+// A part of the inputs, for a tile: sums begin at zero or go on from `kept`, and are written out or kept again.
+template <class Policy>
+struct Part {
+  int64_t group, last_group;
+  typename Policy::Sum* kept;  // [row, vector]
+  const uint8_t* ahead;        // weights that are wanted next, `ahead_bytes` of each panel
+  int64_t ahead_bytes;
+};
+
 // Rows by panels: Rows * Panels * kVectors sums are held in registers.
 template <class Policy, int Rows, int Panels>
-void tile(const Job<Policy>& job, int64_t row, int64_t panel) {
+void tile(const Job<Policy>& job, const Part<Policy>& part, int64_t row, int64_t panel) {
   constexpr int kWide = Panels * kVectors;
   constexpr int64_t kVectorBytes = kLanes * Policy::kGroup * Policy::kWeightBytes;
   typename Policy::Sum sums[Rows][kWide] = {};
+  if (part.group > 0)
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; r++)
+#pragma GCC unroll 16
+      for (int i = 0; i < kWide; i++) sums[r][i] = part.kept[r * kWide + i];
   const auto* x = job.x + row * job.x_stride;
   const uint8_t* weights = job.call.packed + panel * job.panel_bytes;
   auto step = [&]<int Step>(int64_t group) __attribute__((always_inline)) {
@@ -222,15 +240,32 @@ void tile(const Job<Policy>& job, int64_t row, int64_t panel) {
       for (int i = 0; i < kWide; i++) sums[r][i] = Policy::multiply(sums[r][i], element, w[i]);
     }
   };
-  for (int64_t group = 0; group < job.groups; group++) {
-    step.template operator()<0>(group);
-    if constexpr (Policy::kSteps == 2) step.template operator()<1>(group);
+  auto steps = [&](int64_t group, int64_t last) __attribute__((always_inline)) {
+    for (; group < last; group++) {
+      step.template operator()<0>(group);
+      if constexpr (Policy::kSteps == 2) step.template operator()<1>(group);
+    }
+  };
+  int64_t group = part.group;
+  // What is wanted next is asked for a line at a time, evenly between the products.
+  if (int64_t lines = part.ahead_bytes / kLine; lines > 0) {
+    const int64_t every = (part.last_group - group) / lines;
+    for (int64_t line = 0; line < lines; line++, group += every) {
+#pragma GCC unroll 16
+      for (int i = 0; i < Panels; i++) __builtin_prefetch(part.ahead + i * job.panel_bytes + line * kLine);
+      steps(group, group + every);
+    }
   }
+  steps(group, part.last_group);
+  const bool done = part.last_group == job.groups;
 #pragma GCC unroll 16
   for (int r = 0; r < Rows; r++)
 #pragma GCC unroll 16
     for (int i = 0; i < kWide; i++)
-      if (int64_t column = panel * kPanel + i * kLanes; column < job.call.outputs) write(job, sums[r][i], row + r, column);
+      if (!done)
+        part.kept[r * kWide + i] = sums[r][i];
+      else if (int64_t column = panel * kPanel + i * kLanes; column < job.call.outputs)
+        write(job, sums[r][i], row + r, column);
 }
 
 #if MODELFLEET_LANES == 16
@@ -243,20 +278,36 @@ constexpr int kRows = 2, kPanels = 1;  // 8 of 16
 constexpr int kOneRowPanels = kLanes / 2 > 4 ? 4 : kLanes / 2;  // enough sums to hide an addition's latency
 
 template <class Policy, int Panels, int Rows = kRows>
-void tile_of(const Job<Policy>& job, int64_t rows, int64_t row, int64_t panel) {
+void tile_of(const Job<Policy>& job, const Part<Policy>& part, int64_t rows, int64_t row, int64_t panel) {
   if constexpr (Rows > 1) {
-    if (rows < Rows) return tile_of<Policy, Panels, Rows - 1>(job, rows, row, panel);
+    if (rows < Rows) return tile_of<Policy, Panels, Rows - 1>(job, part, rows, row, panel);
   }
-  tile<Policy, Rows, Panels>(job, row, panel);
+  tile<Policy, Rows, Panels>(job, part, row, panel);
 }
 
-// Rows are cut into tiles of nearly the same height: a low tile at the end would read all weights for few products.
+// Inputs are cut into parts whose weights stay in the first-level cache while a few rows meet them, and the next part
+// comes from memory meanwhile. Rows are cut into tiles of nearly the same height: a low tile at the end would read all
+// weights for few products.
 template <class Policy, int Panels>
 void tiles(const Job<Policy>& job, int64_t first, int64_t last, int64_t panel) {
-  for (int64_t left = divide_up(last - first, kRows); left > 0; left--) {
-    int64_t rows = divide_up(last - first, left);
-    tile_of<Policy, Panels>(job, rows, first, panel);
-    first += rows;
+  typename Policy::Sum kept[kRowBlock * Panels * kVectors];
+  const int64_t heights = divide_up(last - first, kRows);
+  const int64_t part_groups = kPartBytes / (Panels * group_bytes<Policy>());
+  const int64_t parts = last - first > kPartRows ? 1 : divide_up(job.groups, part_groups);
+  const int64_t groups = divide_up(job.groups, parts);
+  const int64_t share = divide_up(groups * group_bytes<Policy>(), heights * kLine) * kLine;
+  const uint8_t* weights = job.call.packed + panel * job.panel_bytes;
+  for (int64_t group = 0; group < job.groups; group += groups) {
+    const int64_t end = group + groups < job.groups ? group + groups : job.groups;
+    // After a panel's last weights come the next panel's first; after the last panel's, nothing that asking would harm.
+    const uint8_t* next = weights + (end < job.groups ? end * group_bytes<Policy>() : Panels * job.panel_bytes);
+    int64_t row = first;
+    for (int64_t left = heights; left > 0; left--) {
+      int64_t rows = divide_up(last - row, left);
+      Part<Policy> part{group, end, kept + (row - first) * Panels * kVectors, next + (heights - left) * share, share};
+      tile_of<Policy, Panels>(job, part, rows, row, panel);
+      row += rows;
+    }
   }
 }
 
@@ -302,7 +353,6 @@ int64_t tiled_panels(const Job<Int8>& job, int64_t row, int64_t last, int64_t pa
 }
 #endif
 
-constexpr int64_t kRowBlock = 96;   // rows of x that stay in the second-level cache: a multiple of every kRows
 constexpr int64_t kPanelBlock = 8;  // panels that a block of rows meets before the next block
 
 template <class Policy>
@@ -311,7 +361,7 @@ void panels(const Job<Policy>& job, int64_t first_row, int64_t last_row, int64_t
   if (first_row == last_row) return;
   if (last_row - first_row == 1)
     for (; panel + kOneRowPanels <= last_panel; panel += kOneRowPanels)
-      tile<Policy, 1, kOneRowPanels>(job, first_row, panel);
+      tile<Policy, 1, kOneRowPanels>(job, {0, job.groups, nullptr, nullptr, 0}, first_row, panel);
   for (; panel + kPanels <= last_panel; panel += kPanels) tiles<Policy, kPanels>(job, first_row, last_row, panel);
   for (; panel < last_panel; panel++) tiles<Policy, 1>(job, first_row, last_row, panel);
 }

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 MODES = list(LinearMode)
-# Around the tiles' heights (2, 6, 12, 16), blocks of rows (96), panels (16), groups of inputs (2, 4) and tiles of
-# groups (64).
-ROWS = st.sampled_from([0, 1, 2, 3, 5, 6, 7, 12, 13, 16, 25, 33, 95, 97, 200])
+# Around the tiles' heights (2, 6, 12, 16), rows that meet parts of the inputs (48), blocks of rows (96), panels (16),
+# groups of inputs (2, 4), tiles of groups (64), and parts of the inputs (96 to 384).
+ROWS = st.sampled_from([0, 1, 2, 3, 5, 6, 7, 12, 13, 16, 25, 33, 48, 49, 95, 97, 200])
 OUTPUTS = st.sampled_from([1, 15, 16, 17, 33, 64, 79, 300])
-INPUTS = st.sampled_from([1, 2, 3, 7, 16, 31, 64, 130])
+INPUTS = st.sampled_from([1, 2, 3, 7, 16, 31, 64, 130, 1000])
 
 
 def _random(*shape: int, seed: int) -> torch.Tensor:
@@ -82,11 +82,12 @@ def test_int8_is_as_close_as_the_reference(kernels: NativeKernels, rows: int, se
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_row_does_not_depend_on_the_others(kernels: NativeKernels, mode: LinearMode) -> None:
-    weight, x = _random(70, 130, seed=1), _random(200, 130, seed=2)
-    linear = kernels.prepare_linear(weight, None, mode)
-    whole = linear(x)
-    for rows in (1, 2, 5, 7, 13, 100):
-        assert torch.equal(linear(x[50 : 50 + rows]), whole[50 : 50 + rows])
+    for inputs in (130, 1000):
+        weight, x = _random(70, inputs, seed=1), _random(200, inputs, seed=2)
+        linear = kernels.prepare_linear(weight, None, mode)
+        whole = linear(x)
+        for rows in (1, 2, 5, 7, 13, 48, 49, 100):
+            assert torch.equal(linear(x[50 : 50 + rows]), whole[50 : 50 + rows])
 
 
 @pytest.mark.parametrize("mode", MODES)
